@@ -1,0 +1,43 @@
+# Build, test and show repozo.  Only `test` needs Python packages.
+
+PYTHON ?= python3
+CARGO ?= cargo
+VENV := .venv
+
+.PHONY: all help build venv test lint demo clean
+
+all: build
+
+help:
+	@echo 'make build   the release binary, target/release/repozo (default)'
+	@echo 'make test    all tests, with the Python tools as the oracle'
+	@echo 'make lint    formatting and clippy'
+	@echo 'make demo    backups and recoveries of a sample database'
+	@echo 'make venv    the Python environment of the tests'
+	@echo 'make clean   remove what was built'
+
+build:
+	$(CARGO) build --release
+
+venv: $(VENV)/.stamp
+
+# The stamp is written last: a stopped installation is done again.
+$(VENV)/.stamp: requirements-test.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
+	touch $@
+
+test: venv
+	REPOZO_TEST_PYTHON='$(CURDIR)/$(VENV)/bin/python' $(CARGO) test --workspace --all-targets
+	REPOZO_TEST_PYTHON='$(CURDIR)/$(VENV)/bin/python' $(CARGO) test --workspace --doc
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+demo: build
+	sh demo/run.sh
+
+clean:
+	$(CARGO) clean
+	rm -rf $(VENV)

@@ -1,0 +1,423 @@
+//! Making a backup. The files of one are published in this order:
+//!
+//! | step | a crash leaves | healed by |
+//! |---|---|---|
+//! | drafts of the index, the data, the list, each synced | drafts | the next run removes them |
+//! | data file under its name | a data file without a line, complete | the next run adopts it |
+//! | index under its name | the same, with an index | the same |
+//! | list under its name (**the commit point**) | the backup | |
+//!
+//! Only after the last sync of the directory the backup is acknowledged, and only then `-k` deletes.
+
+use crate::compare::{self, Comparing};
+use crate::copy::{PIECE_LEN, pump};
+use crate::indexes::{self, Problems};
+use crate::name::Companion;
+use crate::output::Output;
+use crate::plan::{self, ChainFacts, Compared, Comparison, Decision, FullReason};
+use crate::reconcile::{line_of, reconcile, write_dat};
+use crate::repository::Survey;
+use crate::source::Source;
+use crate::{
+    BackupKind, BackupName, Chain, Context, Dat, DatLine, Error, Event, Limit, Notice, Part, Phase,
+    Repository, Stamp, Sum, prune,
+};
+use filestorage::{Boundary, Extent, Nothing, StreamWalker, UnfinishedKind, Walker};
+use std::path::PathBuf;
+use std::time::Duration;
+use vfs::publish::{Draft, Finished};
+use vfs::{Grant, Op};
+
+/// How long to wait for a clock that stands within the second of the newest backup, or a little before it.
+const CLOCK_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a backup run is asked to do.
+#[derive(Debug, Clone, Default)]
+pub struct BackupRequest {
+    /// The repository, as it was given.
+    pub repository: PathBuf,
+    /// The database.
+    pub file: PathBuf,
+    /// Make a full in any case.
+    pub full: bool,
+    /// Compare only the last backup with the source.
+    pub quick: bool,
+    /// Compress.
+    pub gzip: bool,
+    /// Delete older backups after a full.
+    pub kill_old: bool,
+    /// Delete them also if they are of another database.
+    pub force: bool,
+    /// How long to wait for another run to end.
+    pub wait: Duration,
+    /// Make the sums that the verbose lines of a whole comparison show.
+    pub tell_sums: bool,
+}
+
+/// What a backup run did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BackupOutcome {
+    /// All was backed up already; nothing was written.
+    Nothing,
+    /// A backup was made and is on the disk.
+    Made(Part),
+}
+
+/// Makes a backup, if there is anything to back up.
+///
+/// # Errors
+/// Whatever kept it from being made; the repository is then as it was, or what is left is healed by the
+/// next run.
+pub fn backup(ctx: &Context<'_>, request: &BackupRequest) -> Result<BackupOutcome, Error> {
+    let repository = Repository::open(ctx.fs, &request.repository)?;
+    let _lock = repository.lock(ctx, request.wait)?;
+    let survey = reconcile(ctx, &repository)?;
+    tell_files(ctx, &repository, &survey);
+    let source = Source::open(ctx.fs, &request.file)?;
+    Run { ctx, request, repository: &repository, survey: &survey, source: &source }.run()
+}
+
+fn tell_files(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) {
+    let (limit, now) = (&Limit::Newest, Stamp::at(ctx.clock.now()));
+    ctx.tell(&Event::LookingForFiles { limit, now });
+    let files: Vec<PathBuf> =
+        survey.files_at(limit).into_iter().map(|name| repository.path_of(name)).collect();
+    ctx.tell(&Event::FilesNeeded { limit, now, files: &files });
+}
+
+struct Run<'a> {
+    ctx: &'a Context<'a>,
+    request: &'a BackupRequest,
+    repository: &'a Repository<'a>,
+    survey: &'a Survey,
+    source: &'a Source,
+}
+
+/// The place of a new backup.
+struct New {
+    name: BackupName,
+    start_pos: u64,
+    extent: Extent,
+    /// Where the walk along the copied bytes begins.
+    walker: Walker,
+}
+
+impl Run<'_> {
+    fn run(&self) -> Result<BackupOutcome, Error> {
+        let facts = self.chain_facts();
+        match plan::begin(self.request.full, self.request.quick, &facts) {
+            Err(reason) => self.full(reason),
+            Ok(comparison) => self.after_comparison(comparison),
+        }
+    }
+
+    fn chain(&self) -> Option<&Chain> {
+        self.survey.chains.last()
+    }
+
+    fn chain_facts(&self) -> ChainFacts {
+        let Some(chain) = self.chain() else {
+            return if self.survey.strays.is_empty() { ChainFacts::NoFiles } else { ChainFacts::NoFull };
+        };
+        let tiling = chain.tile();
+        match tiling.fault {
+            _ if chain.has_no_lines() => ChainFacts::NoLines,
+            Some(fault) => ChainFacts::Faulty(fault),
+            None => ChainFacts::Sound,
+        }
+    }
+
+    fn after_comparison(&self, comparison: Comparison) -> Result<BackupOutcome, Error> {
+        let Some(chain) = self.chain() else { return self.full(FullReason::NoFiles) };
+        let comparing = self.compare(chain, comparison)?;
+        if let Some(error) = &comparing.damage {
+            self.ctx.notice(Notice::DamagedBackup(error.to_string()));
+        }
+        let boundary = match plan::build_on(&comparing.compared) {
+            Ok(boundary) => boundary,
+            Err(reason) => return self.full(reason),
+        };
+        let lines = self.lines_to_build_on(chain, comparison, &comparing)?;
+        let mut problems = Problems::default();
+        let (newer, extent) = indexes::behind(self.source, boundary, &mut problems)?;
+        let decision = plan::go_on(boundary, extent.end_pos);
+        self.ctx.tell(&Event::Planned(&decision));
+        self.tell_tail(&extent);
+        match decision {
+            Decision::Incremental { start_pos } => {
+                self.tell_problems(&problems);
+                self.incremental(chain, lines, &comparing.parts, boundary, &newer, start_pos, extent)
+            }
+            _ => Ok(BackupOutcome::Nothing),
+        }
+    }
+
+    fn compare(&self, chain: &Chain, comparison: Comparison) -> Result<Comparing, Error> {
+        let Run { ctx, repository, source, .. } = self;
+        let parts = chain.tile().parts;
+        let comparing = match comparison {
+            Comparison::Last => return compare::compare_last(ctx, repository, source, &parts),
+            Comparison::Listed => compare::compare_listed(ctx, repository, source, &parts)?,
+            Comparison::ByName => compare::compare_by_name(ctx, repository, source, &chain.files)?,
+        };
+        if self.request.tell_sums {
+            let equal = matches!(comparing.compared, Compared::Equal(_));
+            compare::tell_sums(ctx, repository, source, &chain.files, equal)?;
+        }
+        Ok(comparing)
+    }
+
+    /// The lines of the chain that is built upon: those of its list, or, where the list was of no use and the
+    /// comparison proved the files, new ones, which are written now.
+    fn lines_to_build_on(
+        &self,
+        chain: &Chain,
+        comparison: Comparison,
+        comparing: &Comparing,
+    ) -> Result<Vec<DatLine>, Error> {
+        if comparison != Comparison::ByName {
+            return Ok(chain.lines().to_vec());
+        }
+        let lines: Vec<DatLine> = comparing.parts.iter().map(|part| line_of(self.repository, part)).collect();
+        write_dat(self.ctx, self.repository, chain.full, &lines)?;
+        self.ctx.notice(Notice::RewroteDat(self.repository.dat_path(chain.stamp())));
+        Ok(lines)
+    }
+
+    fn full(&self, reason: FullReason) -> Result<BackupOutcome, Error> {
+        if let (FullReason::Unsound(fault), Some(chain)) = (&reason, self.chain()) {
+            let dat = self.repository.dat_path(chain.stamp());
+            self.ctx.notice(Notice::NotBuiltUpon { dat, fault: fault.clone() });
+        }
+        self.ctx.tell(&Event::Planned(&Decision::Full(reason)));
+        let name = self.new_name(BackupKind::Full)?;
+        let mut problems = Problems::default();
+        let (index, extent) = indexes::of_source(self.ctx, self.source, &mut problems)?;
+        self.tell_tail(&extent);
+        self.tell_problems(&problems);
+        self.ctx.tell(&Event::WritingIndex);
+        let index_path = self.repository.index_path(name.stamp);
+        let index = indexes::draft_whole(self.draft(&index_path)?, &index_path, &index, extent.end_pos)?;
+        let walker = Walker::new(filestorage::Magic::LEN, None, extent.end_pos);
+        let new = New { name, start_pos: 0, extent, walker };
+        let part = self.write(&new, index, name.stamp, Vec::new())?;
+        if self.request.kill_old {
+            self.kill_old(&part)?;
+        }
+        Ok(BackupOutcome::Made(part))
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what the comparison and the scan found out, each used once"
+    )]
+    fn incremental(
+        &self,
+        chain: &Chain,
+        lines: Vec<DatLine>,
+        parts: &[Part],
+        boundary: Boundary,
+        newer: &filestorage::Index,
+        start_pos: u64,
+        extent: Extent,
+    ) -> Result<BackupOutcome, Error> {
+        let name = self.new_name(BackupKind::Incremental)?;
+        self.ctx.tell(&Event::WritingIndex);
+        let index = self.incremental_index(name, parts, boundary, newer, extent.end_pos)?;
+        let walker = Walker::new(start_pos, boundary.last_tid(), extent.end_pos);
+        let new = New { name, start_pos, extent, walker };
+        Ok(BackupOutcome::Made(self.write(&new, index, chain.stamp(), lines)?))
+    }
+
+    /// From the index of the last backup that is not empty, or else from the source.
+    fn incremental_index(
+        &self,
+        name: BackupName,
+        parts: &[Part],
+        boundary: Boundary,
+        newer: &filestorage::Index,
+        end_pos: u64,
+    ) -> Result<Draft<'_>, Error> {
+        let path = self.repository.index_path(name.stamp);
+        for part in parts.iter().rev().take_while(|part| part.end_pos == boundary.pos()) {
+            let (previous, data) = (part.name.stamp, self.source.bytes());
+            let draft = self.draft(&path)?;
+            let merged = indexes::draft_merged(
+                self.ctx,
+                self.repository,
+                previous,
+                data,
+                boundary,
+                newer,
+                end_pos,
+                draft,
+            )?;
+            if let Some(draft) = merged {
+                return Ok(draft);
+            }
+        }
+        let (index, extent) = indexes::of_source(self.ctx, self.source, &mut Problems::default())?;
+        if extent.end_pos == end_pos {
+            return indexes::draft_whole(self.draft(&path)?, &path, &index, end_pos);
+        }
+        // A transaction was finished meanwhile; the backup ends before it, and so must its index.
+        let index = self.index_up_to(end_pos)?;
+        indexes::draft_whole(self.draft(&path)?, &path, &index, end_pos)
+    }
+
+    fn index_up_to(&self, end_pos: u64) -> Result<filestorage::Index, Error> {
+        let mut index = filestorage::Index::new();
+        let head = vfs::Head::new(self.source.bytes(), end_pos);
+        let scan =
+            Boundary::start(&head).and_then(|start| filestorage::committed_end(&head, start, &mut index));
+        scan.map_err(|error| self.source.error(error))?;
+        Ok(index)
+    }
+
+    /// Writes the data, and publishes it with its index and its line.
+    fn write(
+        &self,
+        new: &New,
+        index: Draft<'_>,
+        chain: Stamp,
+        mut lines: Vec<DatLine>,
+    ) -> Result<Part, Error> {
+        let (path, len) = (self.repository.path_of(new.name), new.extent.end_pos - new.start_pos);
+        self.ctx.tell(&Event::WritingBackup { name: new.name, len, path: &path });
+        let (data, sum) = self.copy(new, &path)?;
+        let part = Part { name: new.name, start_pos: new.start_pos, end_pos: new.extent.end_pos, sum };
+        lines.push(line_of(self.repository, &part));
+        let mut dat = self.draft(&self.repository.dat_path(chain))?;
+        dat.append(&Dat::render(&lines))?;
+        self.publish(data, index.finish()?, dat.finish()?, new)?;
+        Ok(part)
+    }
+
+    /// Nothing but renames and syncs of the directory: the commit point is the list's.
+    fn publish(
+        &self,
+        data: Finished<'_>,
+        index: Finished<'_>,
+        dat: Finished<'_>,
+        new: &New,
+    ) -> Result<(), Error> {
+        self.ctx.interrupt.check()?;
+        let ctx = self.ctx;
+        let committed = data
+            .publish_new()
+            .and_then(|_| index.publish_new())
+            .and_then(|_| if new.name.is_full() { dat.publish_new() } else { dat.publish_over() });
+        match committed {
+            Ok(synced) => {
+                ctx.note_sync(synced, self.repository.dir());
+                Ok(())
+            }
+            Err(error) => {
+                // What has its name already but is in no list is taken back. A failed sync of the directory
+                // is not: the list may be there, and with it the backup.
+                if error.op == Op::Rename {
+                    for companion in [new.name.to_string(), Companion::Index(new.name.stamp).to_string()] {
+                        let path = self.repository.path_of(companion);
+                        if error.path != path {
+                            let _ = vfs::publish::remove(ctx.fs, &path);
+                        }
+                    }
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Copies the bytes of the new backup from the source, walking along, into a synced draft.
+    fn copy(&self, new: &New, path: &std::path::Path) -> Result<(Finished<'_>, Sum), Error> {
+        let (ctx, source) = (self.ctx, self.source);
+        let end_pos = new.extent.end_pos;
+        let mut output = Output::new(self.draft(path)?, self.request.gzip);
+        let mut walk = StreamWalker::new(new.walker.clone(), new.start_pos);
+        let mut pos = new.start_pos;
+        ctx.tell(&Event::Began { phase: Phase::BackingUp, total_len: Some(end_pos - pos) });
+        let (_, sum) = pump(
+            |piece| {
+                ctx.interrupt.check()?;
+                let want_len = usize::try_from(end_pos - pos).unwrap_or(PIECE_LEN).min(piece.len());
+                source.read_exact(pos, &mut piece[..want_len])?;
+                pos += want_len as u64;
+                Ok(want_len)
+            },
+            |piece| {
+                walk.feed(piece, &mut Nothing);
+                output.append(piece)?;
+                ctx.tell(&Event::Advanced(piece.len() as u64));
+                Ok(())
+            },
+        )?;
+        ctx.tell(&Event::Ended);
+        self.check_copied(new, walk)?;
+        Ok((output.finish()?, sum))
+    }
+
+    /// What was copied must be what was scanned: sound transactions up to the end, the last one the same.
+    fn check_copied(&self, new: &New, walk: StreamWalker) -> Result<(), Error> {
+        self.source.check_last(new.extent.last)?;
+        match walk.finish() {
+            Ok(last) if last.is_none() || last == new.extent.last => Ok(()),
+            Ok(_) => Err(self.source.changed("its last transaction is another one")),
+            // The index led past the damage; if it was there before, the copy is as true as it can be.
+            Err(damage) => match indexes::damage_before(self.source, new.extent.end_pos)? {
+                Some(same) if same.transaction_pos == damage.transaction_pos => {
+                    self.ctx.notice(Notice::SourceDamage { path: self.source.path.clone(), damage });
+                    Ok(())
+                }
+                _ => Err(self.source.changed("a transaction in its middle is another one")),
+            },
+        }
+    }
+
+    fn kill_old(&self, part: &Part) -> Result<(), Error> {
+        prune::read_again(self.ctx, self.repository, part)?;
+        let first =
+            prune::first_transaction(self.source.bytes()).map_err(|error| self.source.error(error))?;
+        let first = first.filter(|first| first.end_pos() <= part.end_pos);
+        prune::remove_older(self.ctx, self.repository, self.survey, part, first, self.request.force)
+    }
+
+    /// A draft that those may read who may read the database.
+    fn draft(&self, path: &std::path::Path) -> Result<Draft<'_>, Error> {
+        let access = self.source.access;
+        let mut draft = Draft::create(self.ctx.fs, path)?;
+        draft.set_access(Grant { mode: 0o600 | access.mode & 0o444, gid: access.gid, uid: None })?;
+        Ok(draft)
+    }
+
+    /// The name of a new backup: of this second, and later than every name in the repository.
+    fn new_name(&self, kind: BackupKind) -> Result<BackupName, Error> {
+        let ctx = self.ctx;
+        let now = ctx.clock.now();
+        let stamp = Stamp::at(now).ok_or(Error::ClockImpossible { now })?;
+        let stamp = match self.survey.newest {
+            Some(newest) if stamp <= newest => {
+                let behind = || Error::ClockBehind { now: Some(stamp), newest };
+                let passes_in = newest.passes_in(now).filter(|passes_in| *passes_in <= CLOCK_PATIENCE);
+                ctx.clock.wait(passes_in.ok_or_else(behind)?);
+                let later = Stamp::at(ctx.clock.now()).filter(|later| *later > newest);
+                later.ok_or_else(behind)?
+            }
+            _ => stamp,
+        };
+        Ok(BackupName { stamp, kind, gzip: self.request.gzip })
+    }
+
+    fn tell_tail(&self, extent: &Extent) {
+        if let Some(tail) = extent.tail.filter(|tail| tail.kind == UnfinishedKind::NeverWritten) {
+            let path = self.source.path.clone();
+            self.ctx.notice(Notice::TornTail { path, end_pos: extent.end_pos, tail });
+        }
+    }
+
+    fn tell_problems(&self, problems: &Problems) {
+        if let Some(problem) = problems.first {
+            let (path, count) = (self.source.path.clone(), problems.count);
+            self.ctx.notice(Notice::SourceProblem { path, problem, count });
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! Whether the source still begins with what is backed up.
+
+use crate::copy::{PIECE_LEN, pump};
+use crate::part::{PartStream, QuickLen};
+use crate::plan::Compared;
+use crate::source::Source;
+use crate::sum::Summing;
+use crate::{BackupName, Context, Error, Event, Part, Phase, Repository, Sum};
+use filestorage::Boundary;
+
+/// What was compared, and with what result.
+pub(crate) struct Comparing {
+    pub(crate) compared: Compared,
+    /// The parts that the source begins with; those of the list, or found out by the comparison.
+    pub(crate) parts: Vec<Part>,
+    /// The damage of the backups, when that is the result.
+    pub(crate) damage: Option<Error>,
+}
+
+impl Comparing {
+    fn ended(compared: Compared, parts: &[Part]) -> Comparing {
+        Comparing { compared, parts: parts.to_vec(), damage: None }
+    }
+
+    fn damaged(error: Error, parts: &[Part]) -> Comparing {
+        Comparing { damage: Some(error), ..Comparing::ended(Compared::Damaged, parts) }
+    }
+
+    /// Equal bytes: but does a transaction end where they end?
+    fn equal(source: &Source, parts: Vec<Part>) -> Result<Comparing, Error> {
+        let end_pos = parts.last().map_or(0, |part| part.end_pos);
+        let boundary = Boundary::at(source.bytes(), end_pos).map_err(|error| source.error(error))?;
+        let compared = boundary.map_or(Compared::NotABoundary { end_pos }, Compared::Equal);
+        Ok(Comparing { compared, parts, damage: None })
+    }
+}
+
+/// Quick: the sum of the last part that is not empty against the same bytes of the source; of the files of
+/// the chain only the lengths are looked at.
+///
+/// # Errors
+/// When the source cannot be read.
+pub(crate) fn compare_last(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    source: &Source,
+    parts: &[Part],
+) -> Result<Comparing, Error> {
+    let Some(last) = parts.iter().rfind(|part| !part.is_empty()) else {
+        return Ok(Comparing::ended(Compared::Different, parts));
+    };
+    for part in parts {
+        if let Err(error) = check_quick_len(ctx, repository, part) {
+            return Ok(Comparing::damaged(error, parts));
+        }
+    }
+    if source.len < last.end_pos {
+        return Ok(Comparing::ended(Compared::Shorter, parts));
+    }
+    let mut pos = last.start_pos;
+    ctx.tell(&Event::Began { phase: Phase::Comparing, total_len: Some(last.len()) });
+    let (_, source_sum) = pump(
+        |piece| {
+            ctx.interrupt.check()?;
+            let want_len = usize::try_from(last.end_pos - pos).unwrap_or(PIECE_LEN).min(piece.len());
+            source.read_exact(pos, &mut piece[..want_len])?;
+            pos += want_len as u64;
+            Ok(want_len)
+        },
+        |piece| {
+            ctx.tell(&Event::Advanced(piece.len() as u64));
+            Ok(())
+        },
+    )?;
+    ctx.tell(&Event::Ended);
+    let path = repository.path_of(last.name).into_os_string();
+    let path = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
+    let Part { start_pos, end_pos, sum, .. } = *last;
+    ctx.tell(&Event::ComparedLast { path, start_pos, end_pos, sum, source_sum });
+    if source_sum != sum {
+        return Ok(Comparing::ended(Compared::Different, parts));
+    }
+    Comparing::equal(source, parts.to_vec())
+}
+
+/// Whether a data file can be what its line says, without reading it, as far as that goes. A compressed file
+/// whose trailer does not tell is decompressed.
+///
+/// # Errors
+/// When it cannot.
+pub(crate) fn check_quick_len(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    part: &Part,
+) -> Result<(), Error> {
+    let path = repository.path_of(part.name);
+    let quick = QuickLen::of(ctx.fs, &path, part.name)?;
+    if quick.agrees_with(part.len()) {
+        return Ok(());
+    }
+    let found_len = match quick {
+        QuickLen::Plain(len) => len,
+        QuickLen::Gzip(_) => uncompressed_len(ctx, repository, part)?,
+    };
+    if found_len == part.len() { Ok(()) } else { Err(Error::size(path, part.name, found_len, part.len())) }
+}
+
+/// Decompresses, for its length only; stops one byte behind what was promised.
+fn uncompressed_len(ctx: &Context<'_>, repository: &Repository<'_>, part: &Part) -> Result<u64, Error> {
+    let mut stream = PartStream::open(ctx.fs, repository, part.name)?;
+    let mut buf = vec![0; PIECE_LEN];
+    let mut len = 0;
+    while len <= part.len() {
+        ctx.interrupt.check()?;
+        match stream.read_full(&mut buf)? {
+            0 => break,
+            read_len => len += read_len as u64,
+        }
+    }
+    Ok(len)
+}
+
+/// Every byte of `parts`, as the list has them, against the source.
+///
+/// # Errors
+/// When the source cannot be read.
+pub(crate) fn compare_listed(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    source: &Source,
+    parts: &[Part],
+) -> Result<Comparing, Error> {
+    let end_pos = parts.last().map_or(0, |part| part.end_pos);
+    if source.len < end_pos {
+        return Ok(Comparing::ended(Compared::Shorter, parts));
+    }
+    ctx.tell(&Event::Began { phase: Phase::Comparing, total_len: Some(end_pos) });
+    let mut differs = None;
+    for part in parts {
+        match compare_part(ctx, repository, source, part)? {
+            PartCompared::Equal => {}
+            PartCompared::Different => differs = Some(Comparing::ended(Compared::Different, parts)),
+            PartCompared::Damaged(error) => differs = Some(Comparing::damaged(error, parts)),
+        }
+        if differs.is_some() {
+            break;
+        }
+    }
+    ctx.tell(&Event::Ended);
+    differs.map_or_else(|| Comparing::equal(source, parts.to_vec()), Ok)
+}
+
+enum PartCompared {
+    Equal,
+    Different,
+    Damaged(Error),
+}
+
+fn compare_part(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    source: &Source,
+    part: &Part,
+) -> Result<PartCompared, Error> {
+    let mut stream = match PartStream::open(ctx.fs, repository, part.name) {
+        Ok(stream) => stream,
+        Err(error) => return Ok(PartCompared::Damaged(error)),
+    };
+    let (mut ours, mut theirs) = (vec![0; PIECE_LEN], vec![0; PIECE_LEN]);
+    let mut pos = part.start_pos;
+    loop {
+        ctx.interrupt.check()?;
+        let read_len = match stream.read_full(&mut ours) {
+            Ok(read_len) => read_len,
+            Err(error) => return Ok(PartCompared::Damaged(error)),
+        };
+        if read_len == 0 || pos + read_len as u64 > part.end_pos {
+            break;
+        }
+        source.read_exact(pos, &mut theirs[..read_len])?;
+        if ours[..read_len] != theirs[..read_len] {
+            return Ok(who_differs(ctx, repository, part));
+        }
+        pos += read_len as u64;
+        ctx.tell(&Event::Advanced(read_len as u64));
+    }
+    if pos == part.end_pos {
+        return Ok(PartCompared::Equal);
+    }
+    // Too short, or too long and read no further: the length up to here tells which.
+    let found_len = uncompressed_len(ctx, repository, part).unwrap_or(pos - part.start_pos);
+    let path = repository.path_of(part.name);
+    Ok(PartCompared::Damaged(Error::size(path, part.name, found_len, part.len())))
+}
+
+/// The backup and the source differ: the backup's own sum says which of them changed.
+fn who_differs(ctx: &Context<'_>, repository: &Repository<'_>, part: &Part) -> PartCompared {
+    let summed = PartStream::open(ctx.fs, repository, part.name)
+        .and_then(|mut stream| pump(|piece| stream.read_full(piece), |_| ctx.interrupt.check()));
+    match summed {
+        Ok((_, found)) if found == part.sum => PartCompared::Different,
+        Ok((_, found)) => PartCompared::Damaged(Error::Checksum {
+            path: repository.path_of(part.name),
+            found,
+            expected: part.sum,
+            gzip: part.name.gzip,
+        }),
+        Err(error) => PartCompared::Damaged(error),
+    }
+}
+
+/// Every byte of `files`, joined in this order, against the source; what the list says is not looked at.
+///
+/// # Errors
+/// When the source cannot be read.
+pub(crate) fn compare_by_name(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    source: &Source,
+    files: &[BackupName],
+) -> Result<Comparing, Error> {
+    let mut parts: Vec<Part> = Vec::new();
+    for name in files {
+        let start_pos = parts.last().map_or(0, |part| part.end_pos);
+        let mut stream = match PartStream::open(ctx.fs, repository, *name) {
+            Ok(stream) => stream,
+            Err(error) => return Ok(Comparing::damaged(error, &parts)),
+        };
+        let (mut pos, mut differs, mut shorter) = (start_pos, false, false);
+        let mut theirs = vec![0; PIECE_LEN];
+        let summed = pump(
+            |piece| stream.read_full(piece),
+            |piece| {
+                ctx.interrupt.check()?;
+                shorter |= pos + piece.len() as u64 > source.len;
+                if !shorter && !differs {
+                    source.read_exact(pos, &mut theirs[..piece.len()])?;
+                    differs = piece != &theirs[..piece.len()];
+                }
+                pos += piece.len() as u64;
+                Ok(())
+            },
+        );
+        let (len, sum) = match summed {
+            Ok(summed) => summed,
+            Err(error @ (Error::Interrupted { .. } | Error::SourceChanged { .. })) => return Err(error),
+            Err(error) => return Ok(Comparing::damaged(error, &parts)),
+        };
+        if shorter || differs {
+            let compared = if shorter { Compared::Shorter } else { Compared::Different };
+            return Ok(Comparing::ended(compared, &parts));
+        }
+        parts.push(Part { name: *name, start_pos, end_pos: start_pos + len, sum });
+    }
+    Comparing::equal(source, parts)
+}
+
+/// For the verbose lines of a whole comparison: lengths and sums of the backups joined, of the whole source,
+/// and of as much of it as is backed up.
+///
+/// # Errors
+/// When the source cannot be read.
+pub(crate) fn tell_sums(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    source: &Source,
+    files: &[BackupName],
+    equal: bool,
+) -> Result<(), Error> {
+    let repository_state = sum_of_files(ctx, repository, files);
+    let Ok((repository_len, repository_sum)) = repository_state else { return Ok(()) };
+    let mut backed_up = Summing::default();
+    let mut pos = 0;
+    let (_, current) = pump(
+        |piece| {
+            ctx.interrupt.check()?;
+            let want_len = usize::try_from(source.len - pos).unwrap_or(PIECE_LEN).min(piece.len());
+            source.read_exact(pos, &mut piece[..want_len])?;
+            if !equal {
+                let part_len =
+                    usize::try_from(repository_len.saturating_sub(pos)).unwrap_or(want_len).min(want_len);
+                backed_up.add(&piece[..part_len]);
+            }
+            pos += want_len as u64;
+            Ok(want_len)
+        },
+        |_| Ok(()),
+    )?;
+    let backed_up = if equal { repository_sum } else { backed_up.finish() };
+    ctx.tell(&Event::ComparedAll {
+        repository: (repository_len, repository_sum),
+        current: (source.len, current),
+        backed_up: (repository_len, backed_up),
+    });
+    Ok(())
+}
+
+fn sum_of_files(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    files: &[BackupName],
+) -> Result<(u64, Sum), Error> {
+    let mut rest = files.iter();
+    let mut stream: Option<PartStream> = None;
+    pump(
+        |piece| {
+            ctx.interrupt.check()?;
+            loop {
+                if let Some(open) = &mut stream {
+                    match open.read_full(piece)? {
+                        0 => stream = None,
+                        read_len => return Ok(read_len),
+                    }
+                }
+                match rest.next() {
+                    Some(name) => stream = Some(PartStream::open(ctx.fs, repository, *name)?),
+                    None => return Ok(0),
+                }
+            }
+        },
+        |_| Ok(()),
+    )
+}

@@ -1,0 +1,231 @@
+use crate::{BackupName, Fault, Stamp};
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+/// Why an operation could not be done. The text says what, where, and what now, in one line.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file system failed.
+    #[error(transparent)]
+    File(#[from] vfs::Error),
+    /// The repository is not a directory.
+    #[error("{} is not a directory", dir.display())]
+    NotADirectory {
+        /// The repository.
+        dir: PathBuf,
+    },
+    /// Another run works on the repository.
+    #[error("{} is locked: another repozo is writing to it; wait for it to end, or use --wait SECONDS", dir.display())]
+    RepositoryLocked {
+        /// The repository.
+        dir: PathBuf,
+    },
+    /// The source cannot be read as a FileStorage.
+    #[error("{}: {error}; nothing was backed up{}", path.display(), advice(error))]
+    Source {
+        /// The database.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: filestorage::Error,
+    },
+    /// The source changed in a part that cannot change.
+    #[error("{} changed while it was read ({what}); nothing was written, run it again", path.display())]
+    SourceChanged {
+        /// The database.
+        path: PathBuf,
+        /// What was seen.
+        what: &'static str,
+    },
+    /// The clock shows an earlier time than the newest backup.
+    #[error(
+        "the clock shows {}, but the repository holds {newest}: a new backup would not be the newest; \
+         set the clock right, or move the files of the future out of the repository",
+        now.map_or_else(|| "no possible date".to_owned(), |stamp| stamp.to_string())
+    )]
+    ClockBehind {
+        /// The stamp of now.
+        now: Option<Stamp>,
+        /// The newest stamp in the repository.
+        newest: Stamp,
+    },
+    /// The clock cannot be written as a stamp.
+    #[error("the clock shows a time that no backup can be named after: {now:?}")]
+    ClockImpossible {
+        /// What it shows.
+        now: SystemTime,
+    },
+    /// A file that was just written reads differently.
+    #[error("{} was just written and reads differently: the disk or the memory is faulty; nothing was deleted", path.display())]
+    ReadsDifferently {
+        /// The file.
+        path: PathBuf,
+    },
+    /// `-k` was asked to delete a chain that is not known to be of the same database.
+    #[error(
+        "the backup was made, but {} was not deleted: it is not a backup of the same database as far as \
+         transactions tell; use --force to delete it all the same",
+        path.display()
+    )]
+    OtherDatabase {
+        /// The full backup that stays.
+        path: PathBuf,
+    },
+    /// There is nothing to recover or verify.
+    #[error("No files in repository{}{}", before.as_ref().map_or_else(String::new, |date| format!(" before {date}")), covers(*covered))]
+    NoFiles {
+        /// The limit, if one was given.
+        before: Option<String>,
+        /// The stamps that there are, first and last.
+        covered: Option<(Stamp, Stamp)>,
+    },
+    /// The value of `--date` is no date.
+    #[error(
+        "--date {date} is not a date: use YYYY-MM-DD-hh-mm-ss, or a shorter form down to YYYY-MM-DD, in UTC{}",
+        covers(*covered)
+    )]
+    BadDate {
+        /// What was given.
+        date: String,
+        /// The stamps that there are, first and last.
+        covered: Option<(Stamp, Stamp)>,
+    },
+    /// Incrementals are there, but not the full that they build on.
+    #[error("{}: the full backup that it builds on is not in the repository; nothing was recovered", path.display())]
+    NoFull {
+        /// The first of them.
+        path: PathBuf,
+    },
+    /// The backups up to the wanted moment do not fit together.
+    #[error("{}: {fault}; nothing was recovered, use --date for a state before it", dat.display())]
+    Chain {
+        /// The list of the chain.
+        dat: PathBuf,
+        /// What is wrong.
+        fault: Fault,
+    },
+    /// A data file has another length than its line says.
+    #[error("{} is {found_len} bytes{}, should be {expected_len} bytes", path.display(), when_uncompressed(*gzip))]
+    Size {
+        /// The file.
+        path: PathBuf,
+        /// Its length, uncompressed.
+        found_len: u64,
+        /// What the line says.
+        expected_len: u64,
+        /// Whether it is compressed.
+        gzip: bool,
+    },
+    /// A data file has another sum than its line says.
+    #[error("{} has checksum {found}{} instead of {expected}", path.display(), when_uncompressed(*gzip))]
+    Checksum {
+        /// The file.
+        path: PathBuf,
+        /// Its sum, of the uncompressed bytes.
+        found: crate::Sum,
+        /// What the line says.
+        expected: crate::Sum,
+        /// Whether it is compressed.
+        gzip: bool,
+    },
+    /// A compressed file cannot be decompressed.
+    #[error("{} is not sound gzip: {reason}", path.display())]
+    Gzip {
+        /// The file.
+        path: PathBuf,
+        /// What the decompressor said.
+        reason: String,
+    },
+    /// `--with-verify` has nothing to verify a file with.
+    #[error("{}: no line of {} says what it should be; recover without --with-verify, or to a --date before it", path.display(), dat.display())]
+    NotListed {
+        /// The file.
+        path: PathBuf,
+        /// The list that should have it.
+        dat: PathBuf,
+    },
+    /// A server holds the database that would be replaced.
+    #[error("{} is in use: a server holds {}; stop it first", path.display(), lock.display())]
+    TargetInUse {
+        /// The database.
+        path: PathBuf,
+        /// Its lock file.
+        lock: PathBuf,
+    },
+    /// Another recovery writes into the same directory.
+    #[error("{} is locked: another repozo is working in it; wait for it to end", dir.display())]
+    TargetLocked {
+        /// The directory of the target.
+        dir: PathBuf,
+    },
+    /// The target is there and is no regular file.
+    #[error("{} is not a regular file; choose another --output", path.display())]
+    TargetNotAFile {
+        /// The target.
+        path: PathBuf,
+    },
+    /// There is not enough room beside the old database.
+    #[error("{}: {needed_len} bytes are needed and {free_len} are free; nothing was changed", dir.display())]
+    NoSpace {
+        /// The directory of the target.
+        dir: PathBuf,
+        /// What recovering takes, the old database staying until the end.
+        needed_len: u64,
+        /// What is free.
+        free_len: u64,
+    },
+    /// Writing to standard output failed.
+    #[error("standard output: {0}")]
+    Output(#[source] std::io::Error),
+    /// An index could not be made.
+    #[error("{}: {error}", path.display())]
+    Index {
+        /// The index file.
+        path: PathBuf,
+        /// Why.
+        error: filestorage::IndexError,
+    },
+    /// Verification found problems; each was told as it was met.
+    #[error("{count} problem{} found in {}", if *count == 1 { "" } else { "s" }, dir.display())]
+    Problems {
+        /// The repository.
+        dir: PathBuf,
+        /// How many.
+        count: u64,
+    },
+    /// A signal asked the run to stop.
+    #[error("interrupted by signal {signal}; nothing was changed")]
+    Interrupted {
+        /// Its number.
+        signal: usize,
+    },
+}
+
+impl Error {
+    pub(crate) fn size(path: PathBuf, name: BackupName, found_len: u64, expected_len: u64) -> Error {
+        Error::Size { path, found_len, expected_len, gzip: name.gzip }
+    }
+}
+
+fn covers(covered: Option<(Stamp, Stamp)>) -> String {
+    match covered {
+        Some((first, last)) => format!("; the repository covers {first} to {last}"),
+        None => String::new(),
+    }
+}
+
+fn when_uncompressed(gzip: bool) -> &'static str {
+    if gzip { " (when uncompressed)" } else { "" }
+}
+
+fn advice(error: &filestorage::Error) -> &'static str {
+    match error {
+        filestorage::Error::Damage(_) => {
+            "; the database is damaged there: keep a copy of the file, then repair it (ZODB's fsrecover) or restore it"
+        }
+        filestorage::Error::Empty => {
+            "; if it was not empty before, do not start the server on it: restore it"
+        }
+        _ => "",
+    }
+}

@@ -1,0 +1,375 @@
+use crate::plan::Decision;
+use crate::{BackupName, Fault, Limit, Stamp, Sum};
+use filestorage::{Problem, UnfinishedTail};
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Who is told what happens. The libraries never print.
+pub trait Observer: Send + Sync {
+    /// Something happened.
+    fn event(&self, event: &Event<'_>);
+}
+
+/// An observer that looks away.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn event(&self, _event: &Event<'_>) {}
+}
+
+/// A long piece of work, for a progress bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The source is compared with the backups.
+    Comparing,
+    /// Bytes of the source are copied.
+    BackingUp,
+    /// A new full is read once more.
+    ReadingAgain,
+    /// Backups are joined.
+    Recovering,
+    /// Backups are verified.
+    Verifying,
+}
+
+/// What happens, in the order in which it does. A closed set: every consumer handles all of it.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The data files up to a limit are looked for.
+    LookingForFiles {
+        /// Up to when.
+        limit: &'a Limit,
+        /// Now.
+        now: Option<Stamp>,
+    },
+    /// These are the data files of the state at the limit; none if empty.
+    FilesNeeded {
+        /// Up to when.
+        limit: &'a Limit,
+        /// Now.
+        now: Option<Stamp>,
+        /// Their paths.
+        files: &'a [PathBuf],
+    },
+    /// Quick comparison: the last backup's line, and the sum of the same bytes of the source.
+    ComparedLast {
+        /// The path in the line.
+        path: &'a [u8],
+        /// First position.
+        start_pos: u64,
+        /// Position behind the last.
+        end_pos: u64,
+        /// The sum in the line.
+        sum: Sum,
+        /// The sum of the source.
+        source_sum: Sum,
+    },
+    /// Whole comparison: lengths and sums of the backups, the source, and its part that is backed up.
+    ComparedAll {
+        /// Of all backups joined.
+        repository: (u64, Sum),
+        /// Of the whole source.
+        current: (u64, Sum),
+        /// Of the source's first bytes, as many as are backed up.
+        backed_up: (u64, Sum),
+    },
+    /// What will be done.
+    Planned(&'a Decision),
+    /// The index of the new backup is made.
+    WritingIndex,
+    /// The new backup is written.
+    WritingBackup {
+        /// Its name.
+        name: BackupName,
+        /// How many bytes of the database it holds.
+        len: u64,
+        /// Its path.
+        path: &'a Path,
+    },
+    /// An old data file is deleted, with its companions.
+    RemovingOld(BackupName),
+    /// The database goes to standard output.
+    RecoveringToStdout,
+    /// The database goes to a file.
+    Recovering(&'a Path),
+    /// The file that is there is replaced now; until now it was untouched.
+    ReplacingOld(&'a Path),
+    /// All is recovered.
+    Recovered {
+        /// How many bytes.
+        len: u64,
+        /// Their sum, if it was made.
+        sum: Option<Sum>,
+    },
+    /// One data file is recovered and agrees with its line.
+    RecoveredChunk {
+        /// The file.
+        path: &'a Path,
+        /// How many bytes.
+        len: u64,
+        /// Their sum.
+        sum: Sum,
+    },
+    /// The index goes beside the database.
+    RestoringIndex {
+        /// In the repository.
+        from: &'a Path,
+        /// Beside the target.
+        to: &'a Path,
+    },
+    /// There is no index to put beside the database.
+    NoIndex(&'a Path),
+    /// A data file is being verified.
+    Verifying(&'a Path),
+    /// Verification found something.
+    Problem(&'a VerifyProblem),
+    /// Something that the user has to know, and that is no failure.
+    Notice(&'a Notice),
+    /// This file system cannot make the names in a directory durable.
+    DirectoryNotSynced(&'a Path),
+    /// This file system cannot lock.
+    NotLocked(&'a Path),
+    /// A long piece of work begins.
+    Began {
+        /// Which.
+        phase: Phase,
+        /// How many bytes, if that is known.
+        total_len: Option<u64>,
+    },
+    /// So many more bytes of it are done.
+    Advanced(u64),
+    /// It ended.
+    Ended,
+}
+
+/// Something that the user has to know, and that is no failure of this run.
+#[derive(Debug)]
+pub enum Notice {
+    /// Drafts of a run that died were removed.
+    RemovedDraft(OsString),
+    /// A removal that was interrupted was finished.
+    FinishedRemoval(Stamp),
+    /// A data file without a line was found right and is listed now.
+    Adopted(PathBuf),
+    /// A data file that belongs to no chain got another name, so that nobody joins it to one.
+    SetAside {
+        /// Where it was.
+        path: PathBuf,
+        /// Where it is.
+        to: PathBuf,
+    },
+    /// The newest chain is not built upon.
+    NotBuiltUpon {
+        /// Its list.
+        dat: PathBuf,
+        /// Why.
+        fault: Fault,
+    },
+    /// The list of a chain was not what its files are; it is now.
+    RewroteDat(PathBuf),
+    /// A line that was cut short is not counted.
+    TornLine(PathBuf),
+    /// A data file of the newest chain is not what its line says.
+    DamagedBackup(String),
+    /// The database has an unfinished transaction, which the backup leaves out, and cannot be opened.
+    TornTail {
+        /// The database.
+        path: PathBuf,
+        /// Where it ends.
+        end_pos: u64,
+        /// What stands behind the end.
+        tail: UnfinishedTail,
+    },
+    /// Something is wrong in the database, though it can be read.
+    SourceProblem {
+        /// The database.
+        path: PathBuf,
+        /// The first problem.
+        problem: Problem,
+        /// How many there are.
+        count: u64,
+    },
+    /// The structure of the database is broken in its middle; its index still leads to the end.
+    SourceDamage {
+        /// The database.
+        path: PathBuf,
+        /// Where.
+        damage: filestorage::Damage,
+    },
+    /// A chain that a restore is reading was not deleted.
+    KeptInUse(PathBuf),
+    /// A short date left out backups of the very minute, hour or day that it names.
+    LeftOutByDate {
+        /// The date.
+        date: String,
+        /// How many.
+        count: usize,
+        /// The last of them.
+        last: Stamp,
+    },
+    /// Without a list nothing but the presence of the files could be checked.
+    Unchecked(PathBuf),
+    /// A data file without a line continues the chain and is used.
+    UsedUnlisted(PathBuf),
+    /// A data file without a line does not continue the chain and is left out.
+    LeftOutUnlisted(PathBuf),
+    /// What was recovered is not a sound FileStorage.
+    NotAFileStorage {
+        /// Where it went, `None` for standard output.
+        path: Option<PathBuf>,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An index in the repository does not belong to the data and was not restored.
+    IndexNotRestored {
+        /// The index.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Mode or owner of the replaced file could not be kept.
+    AccessNotKept(PathBuf),
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Notice::RemovedDraft(name) => write!(f, "removed {}, left by a run that died", name.display()),
+            Notice::FinishedRemoval(stamp) => {
+                write!(f, "finished the interrupted removal of the old backup {stamp}")
+            }
+            Notice::Adopted(path) => {
+                write!(
+                    f,
+                    "{} was left unlisted by a run that died; it is right and is listed now",
+                    path.display()
+                )
+            }
+            Notice::SetAside { path, to } => write!(
+                f,
+                "{} belongs to no chain of backups (left by a run that died, or its .dat is damaged); \
+                 it was renamed to {}",
+                path.display(),
+                to.display()
+            ),
+            Notice::NotBuiltUpon { dat, fault } => {
+                write!(f, "{}: {fault}; it is not built upon", dat.display())
+            }
+            Notice::RewroteDat(path) => {
+                write!(f, "{} did not list the files of its chain; it was written anew", path.display())
+            }
+            Notice::TornLine(path) => {
+                write!(f, "{}: the last line is cut short and not counted", path.display())
+            }
+            Notice::DamagedBackup(text) => write!(f, "{text}; it is not built upon"),
+            Notice::TornTail { path, end_pos, tail } => write!(
+                f,
+                "{}: the last {} bytes, from @{end_pos} on, were never written (a power cut?); everything before \
+                 them is backed up, and ZODB will not open the file before they are cut off",
+                path.display(),
+                tail.len
+            ),
+            Notice::SourceProblem { path, problem, count } => match count {
+                1 => write!(f, "{}: {problem}; it is backed up as it is", path.display()),
+                _ => write!(
+                    f,
+                    "{}: {problem}, and {} more problems; it is backed up as it is",
+                    path.display(),
+                    count - 1
+                ),
+            },
+            Notice::SourceDamage { path, damage } => write!(
+                f,
+                "{}: {damage}; the database is damaged there, it is backed up as it is, its index leads to the end",
+                path.display()
+            ),
+            Notice::KeptInUse(path) => write!(f, "{} was not deleted: it is being read", path.display()),
+            Notice::LeftOutByDate { date, count, last } => write!(
+                f,
+                "--date {date} means before the first second of {date}: {count} later backup{} up to {last} left out",
+                if *count == 1 { "" } else { "s" }
+            ),
+            Notice::Unchecked(dat) => write!(
+                f,
+                "{} is missing or empty: sizes and checksums could not be checked, nor whether a file is missing",
+                dat.display()
+            ),
+            Notice::UsedUnlisted(path) => {
+                write!(f, "{} is not listed, but continues the backups before it: it is used", path.display())
+            }
+            Notice::LeftOutUnlisted(path) => {
+                write!(
+                    f,
+                    "{} is not listed and does not continue the backups before it: left out",
+                    path.display()
+                )
+            }
+            Notice::NotAFileStorage { path, reason } => write!(
+                f,
+                "what was recovered{} is not a sound FileStorage: {reason}",
+                path.as_ref().map_or_else(String::new, |path| format!(" to {}", path.display()))
+            ),
+            Notice::IndexNotRestored { path, reason } => {
+                write!(f, "{} was not restored ({reason}); ZODB will make a new index", path.display())
+            }
+            Notice::AccessNotKept(path) => {
+                write!(f, "{}: mode or owner could not be set as they were", path.display())
+            }
+        }
+    }
+}
+
+/// What verification finds; each makes the verdict a bad one.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyProblem {
+    /// A file that a line names is not there.
+    #[error("{} is missing", .0.display())]
+    Missing(PathBuf),
+    /// A file is not what its line says, or cannot be read.
+    #[error(transparent)]
+    File(#[from] crate::Error),
+    /// The lines of a list do not fit together.
+    #[error("{}: {fault}", dat.display())]
+    Chain {
+        /// The list.
+        dat: PathBuf,
+        /// What is wrong.
+        fault: Fault,
+    },
+    /// There is no list, or nothing in it.
+    #[error("{} is empty: what its chain should be is not known", .0.display())]
+    EmptyDat(PathBuf),
+    /// A data file that no line names.
+    #[error("{} is not listed in {}: a run that died, or a damaged list; the next backup settles it", path.display(), dat.display())]
+    Unlisted {
+        /// The file.
+        path: PathBuf,
+        /// The list that should name it.
+        dat: PathBuf,
+    },
+    /// An incremental without the full that it builds on.
+    #[error("{}: the full backup that it builds on is missing", .0.display())]
+    NoFull(PathBuf),
+    /// A list whose full backup is gone.
+    #[error("{}: the full backup that it lists is missing", .0.display())]
+    LoneDat(PathBuf),
+    /// The joined bytes are no sound FileStorage.
+    #[error("{}: {reason}", path.display())]
+    Structure {
+        /// The last file of the chain that was joined.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// An index does not agree with the data.
+    #[error("{}: {reason}", path.display())]
+    Index {
+        /// The index.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}

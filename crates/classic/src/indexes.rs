@@ -1,0 +1,183 @@
+//! The `.index` file of a backup: the database's index as of its end.
+
+use crate::source::Source;
+use crate::{Context, Error, Repository, Stamp};
+use filestorage::{
+    Boundary, Damage, Extent, Index, IndexError, Nothing, Problem, Visitor, committed_end, current_records,
+    load_index, merge_index,
+};
+use pickle::index::IndexReader;
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::Path;
+use vfs::publish::Draft;
+use vfs::{Fs, ReadAt, ReadFile};
+
+/// A file read from front to back, for readers of streams.
+pub(crate) struct FileStream(Box<dyn ReadFile>, u64);
+
+impl FileStream {
+    pub(crate) fn open(fs: &dyn Fs, path: &Path) -> io::Result<BufReader<FileStream>> {
+        Ok(BufReader::with_capacity(1 << 16, FileStream(fs.open(path)?, 0)))
+    }
+}
+
+impl Read for FileStream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let read_len = self.0.read_at(self.1, buf)?;
+        self.1 += read_len as u64;
+        Ok(read_len)
+    }
+}
+
+/// What a scan of the source found, besides its end.
+#[derive(Debug, Default)]
+pub(crate) struct Problems {
+    pub(crate) first: Option<Problem>,
+    pub(crate) count: u64,
+}
+
+impl Visitor for Problems {
+    fn problem(&mut self, problem: Problem) {
+        self.first.get_or_insert(problem);
+        self.count += 1;
+    }
+}
+
+/// An index and the problems, filled by one scan.
+struct Noting<'a> {
+    index: &'a mut Index,
+    problems: &'a mut Problems,
+}
+
+impl Visitor for Noting<'_> {
+    fn record(&mut self, header: &filestorage::RecordHeader, data: filestorage::RecordData) {
+        self.index.record(header, data);
+    }
+
+    fn problem(&mut self, problem: Problem) {
+        self.problems.problem(problem);
+    }
+}
+
+/// The index of the whole source and its committed end: from its own index file if that is sound, else by a
+/// scan from the start.
+///
+/// # Errors
+/// Damage, and what the system says.
+pub(crate) fn of_source(
+    ctx: &Context<'_>,
+    source: &Source,
+    problems: &mut Problems,
+) -> Result<(Index, Extent), Error> {
+    // An index that cannot be used is no news: a running server leaves an old one, a pack a foreign one.
+    if let Ok(input) = FileStream::open(ctx.fs, &source.index_path())
+        && let Ok(found) = load_index(input, source.bytes(), problems)
+    {
+        return Ok(found);
+    }
+    *problems = Problems::default();
+    let mut index = Index::new();
+    let start = Boundary::start(source.bytes()).map_err(|error| source.error(error))?;
+    let extent = scan(source, start, &mut index, problems)?;
+    Ok((index, extent))
+}
+
+/// The objects that changed behind a boundary, and the committed end.
+///
+/// # Errors
+/// Damage, and what the system says.
+pub(crate) fn behind(
+    source: &Source,
+    boundary: Boundary,
+    problems: &mut Problems,
+) -> Result<(Index, Extent), Error> {
+    let mut index = Index::new();
+    let extent = scan(source, boundary, &mut index, problems)?;
+    Ok((index, extent))
+}
+
+fn scan(
+    source: &Source,
+    start: Boundary,
+    index: &mut Index,
+    problems: &mut Problems,
+) -> Result<Extent, Error> {
+    let extent = committed_end(source.bytes(), start, &mut Noting { index, problems })
+        .and_then(|extent| index_fits(index, extent));
+    extent.map_err(|error| source.error(error))
+}
+
+fn index_fits(index: &Index, extent: Extent) -> Result<Extent, filestorage::Error> {
+    index.check().map(|()| extent)
+}
+
+/// The damage that a scan from the start meets before `end_pos`, if it meets any.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn damage_before(source: &Source, end_pos: u64) -> Result<Option<Damage>, Error> {
+    let start = Boundary::start(source.bytes()).map_err(|error| source.error(error))?;
+    match committed_end(source.bytes(), start, &mut Nothing) {
+        Ok(_) => Ok(None),
+        Err(filestorage::Error::Damage(damage)) => Ok((damage.transaction_pos < end_pos).then_some(damage)),
+        Err(error) => Err(source.error(error)),
+    }
+}
+
+/// Writes a whole index into a draft of `path`, synced.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn draft_whole<'fs>(
+    mut draft: Draft<'fs>,
+    path: &Path,
+    index: &Index,
+    end_pos: u64,
+) -> Result<Draft<'fs>, Error> {
+    let mut output = BufWriter::with_capacity(1 << 18, &mut draft);
+    let written = index.save(end_pos, &mut output).map(|_| ());
+    finish(written, &mut output, path)?;
+    drop(output);
+    Ok(draft)
+}
+
+/// Writes the index of data that grew into a draft: the index of the backup before, and what is new. `None`
+/// when the one before is not there or of no use; the draft is then spoilt and gone.
+///
+/// # Errors
+/// What the system says of the writing.
+#[expect(clippy::too_many_arguments, reason = "two indexes, where they meet, and where the result goes")]
+pub(crate) fn draft_merged<'fs>(
+    ctx: &Context<'fs>,
+    repository: &Repository<'_>,
+    previous: Stamp,
+    data: &dyn ReadAt,
+    boundary: Boundary,
+    newer: &Index,
+    end_pos: u64,
+    mut draft: Draft<'fs>,
+) -> Result<Option<Draft<'fs>>, Error> {
+    let Ok(input) = FileStream::open(ctx.fs, &repository.index_path(previous)) else { return Ok(None) };
+    let Ok(reader) = IndexReader::open(input) else { return Ok(None) };
+    if reader.end_pos() != boundary.pos() {
+        return Ok(None);
+    }
+    let Ok(expected) = current_records(data, boundary) else { return Ok(None) };
+    let mut output = BufWriter::with_capacity(1 << 18, &mut draft);
+    let merged = merge_index(reader, &expected, newer, end_pos, &mut output).map(|_| ());
+    match merged.and_then(|()| output.flush().map_err(IndexError::from_output)) {
+        Ok(()) => {
+            drop(output);
+            Ok(Some(draft))
+        }
+        // Whether reading or writing failed: the caller makes the index anew, and if it is the disk, that
+        // fails with the system's own words.
+        Err(_) => Ok(None),
+    }
+}
+
+fn finish(written: Result<(), IndexError>, output: &mut impl Write, path: &Path) -> Result<(), Error> {
+    written
+        .and_then(|()| output.flush().map_err(IndexError::from_output))
+        .map_err(|error| Error::Index { path: path.to_owned(), error })
+}

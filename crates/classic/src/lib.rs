@@ -1,0 +1,53 @@
+//! The repository directory that Python's repozo keeps, and the four things done with it.
+//!
+//! `docs/FORMAT-classic.md` describes the files. In the order of a backup:
+//!
+//! 1. [`Repository`] lists and names what is there and sorts it into [`Chain`]s: a full backup and the
+//!    incrementals behind it.
+//! 2. `reconcile` heals what a crash, or a run of Python's repozo, left half done.
+//! 3. [`plan`] decides, from facts alone.
+//! 4. [`backup`], [`recover()`], [`verify`] and `prune` do it, every file through [`vfs::publish`].
+//!
+//! Nothing here prints or reads a clock: [`Context`] carries the [`Observer`], the [`Clock`] and the
+//! [`Interrupt`].
+
+mod backup;
+mod chain;
+mod clock;
+mod compare;
+mod context;
+mod copy;
+mod dat;
+mod error;
+mod event;
+mod gzip;
+mod indexes;
+mod name;
+mod output;
+mod part;
+pub mod plan;
+mod prune;
+mod reader;
+mod reconcile;
+mod recover;
+mod repository;
+mod selection;
+mod source;
+mod stamp;
+mod sum;
+mod verify;
+
+pub use backup::{BackupOutcome, BackupRequest, backup};
+pub use chain::{Chain, DatState, Fault, Part, Tiling};
+pub use clock::Clock;
+pub use context::{Context, Interrupt};
+pub use dat::{Dat, DatLine};
+pub use error::Error;
+pub use event::{Event, Notice, Observer, Phase, Silent, VerifyProblem};
+pub use name::{BackupKind, BackupName};
+pub use reader::ChainReader;
+pub use recover::{RecoverRequest, Target, recover};
+pub use repository::Repository;
+pub use stamp::{Limit, Stamp};
+pub use sum::Sum;
+pub use verify::{VerifyRequest, verify};

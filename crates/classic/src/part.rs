@@ -1,0 +1,122 @@
+use crate::gzip::{GzipReader, trailer_len};
+use crate::{BackupName, Error, Repository};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use vfs::{FileKind, Fs, Op, ReadAt, ReadFile};
+
+/// The uncompressed bytes of one data file, front to back.
+pub(crate) struct PartStream {
+    path: PathBuf,
+    input: Input,
+}
+
+enum Input {
+    Plain(Sequential),
+    Gzip(Box<GzipReader<Sequential>>),
+}
+
+/// A file read from its first byte on.
+struct Sequential {
+    file: Box<dyn ReadFile>,
+    pos: u64,
+}
+
+impl Read for Sequential {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let read_len = self.file.read_at(self.pos, buf)?;
+        self.pos += read_len as u64;
+        Ok(read_len)
+    }
+}
+
+impl PartStream {
+    /// Opens the data file `name`.
+    ///
+    /// # Errors
+    /// The system's, with the path.
+    pub(crate) fn open(
+        fs: &dyn Fs,
+        repository: &Repository<'_>,
+        name: BackupName,
+    ) -> Result<PartStream, Error> {
+        let path = repository.path_of(name);
+        let file = fs.open(&path).map_err(vfs::Error::at(Op::Open, &path))?;
+        let plain = Sequential { file, pos: 0 };
+        let input =
+            if name.gzip { Input::Gzip(Box::new(GzipReader::new(plain))) } else { Input::Plain(plain) };
+        Ok(PartStream { path, input })
+    }
+
+    /// Fills `buf` as far as there are bytes; fewer than its length only at the end.
+    ///
+    /// # Errors
+    /// [`Error::Gzip`] for what cannot be decompressed, else the system's.
+    pub(crate) fn read_full(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
+        let mut done_len = 0;
+        while done_len < buf.len() {
+            let read = match &mut self.input {
+                Input::Plain(plain) => plain.read(&mut buf[done_len..]),
+                Input::Gzip(gzip) => gzip.read(&mut buf[done_len..]),
+            };
+            match read {
+                Ok(0) => break,
+                Ok(read_len) => done_len += read_len,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.error(error)),
+            }
+        }
+        Ok(done_len)
+    }
+
+    fn error(&self, error: io::Error) -> Error {
+        // Errors of the system have a number; those of the decompressor have none.
+        match (&self.input, error.raw_os_error()) {
+            (Input::Gzip(_), None) => Error::Gzip { path: self.path.clone(), reason: gzip_reason(&error) },
+            _ => vfs::Error::new(Op::Read, &self.path, error).into(),
+        }
+    }
+}
+
+fn gzip_reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => "it is cut short".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// What is known of the length of a data file without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum QuickLen {
+    /// Exactly so many bytes.
+    Plain(u64),
+    /// So many modulo 2^32, if it is one sound gzip member.
+    Gzip(Option<u32>),
+}
+
+impl QuickLen {
+    /// Looks at the file's length, and for gzip at its last four bytes.
+    ///
+    /// # Errors
+    /// The system's; also when it is no regular file.
+    pub(crate) fn of(fs: &dyn Fs, path: &Path, name: BackupName) -> Result<QuickLen, Error> {
+        let at_path = |op| vfs::Error::at(op, path);
+        let file = fs.open(path).map_err(at_path(Op::Open))?;
+        let meta = file.meta().map_err(at_path(Op::Stat))?;
+        if meta.kind != FileKind::File {
+            let error = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
+            return Err(vfs::Error::new(Op::Open, path, error).into());
+        }
+        if name.gzip {
+            return Ok(QuickLen::Gzip(trailer_len(&*file as &dyn ReadAt).map_err(at_path(Op::Read))?));
+        }
+        Ok(QuickLen::Plain(meta.len))
+    }
+
+    /// Whether the file can hold `len` uncompressed bytes, as far as that can be seen.
+    pub(crate) fn agrees_with(self, len: u64) -> bool {
+        match self {
+            QuickLen::Plain(plain_len) => plain_len == len,
+            QuickLen::Gzip(trailer) => trailer.map(u64::from) == Some(len & 0xffff_ffff),
+        }
+    }
+}

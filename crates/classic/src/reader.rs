@@ -1,0 +1,96 @@
+use crate::part::PartStream;
+use crate::{Part, Repository};
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use vfs::{Fs, Op, ReadAt, ReadFile};
+
+/// A chain of backups as one database: positions are those of the database, nothing is restored.
+///
+/// Plain files are read where asked. A compressed one is decompressed from its first byte up to the place
+/// asked for, and on from there while reads go forward.
+pub struct ChainReader<'a> {
+    fs: &'a dyn Fs,
+    repository: &'a Repository<'a>,
+    parts: Vec<Part>,
+    open: Mutex<Option<OpenPart>>,
+}
+
+struct OpenPart {
+    at: usize,
+    bytes: OpenBytes,
+}
+
+enum OpenBytes {
+    Plain(Box<dyn ReadFile>),
+    /// The stream and how many bytes of it were read.
+    Gzip(Box<PartStream>, u64),
+}
+
+impl<'a> ChainReader<'a> {
+    /// A reader of parts that tile the database, see [`Chain::tile`](crate::Chain::tile).
+    pub fn new(fs: &'a dyn Fs, repository: &'a Repository<'a>, parts: &[Part]) -> ChainReader<'a> {
+        ChainReader { fs, repository, parts: parts.to_vec(), open: Mutex::new(None) }
+    }
+
+    fn open_part(&self, at: usize) -> io::Result<OpenPart> {
+        let name = self.parts[at].name;
+        let bytes = if name.gzip {
+            let stream = PartStream::open(self.fs, self.repository, name).map_err(io::Error::other)?;
+            OpenBytes::Gzip(Box::new(stream), 0)
+        } else {
+            let path = self.repository.path_of(name);
+            let opened = self.fs.open(&path);
+            OpenBytes::Plain(
+                opened.map_err(|error| io::Error::other(vfs::Error::new(Op::Open, &path, error)))?,
+            )
+        };
+        Ok(OpenPart { at, bytes })
+    }
+}
+
+impl OpenPart {
+    /// Whether the bytes from `inner_pos` on can be read without starting again.
+    fn reaches(&self, at: usize, inner_pos: u64) -> bool {
+        self.at == at && !matches!(&self.bytes, OpenBytes::Gzip(_, read_len) if *read_len > inner_pos)
+    }
+
+    fn read(&mut self, inner_pos: u64, buf: &mut [u8]) -> io::Result<usize> {
+        match &mut self.bytes {
+            OpenBytes::Plain(file) => file.read_at(inner_pos, buf),
+            OpenBytes::Gzip(stream, done_len) => {
+                let mut passed = vec![0; 1 << 16];
+                while *done_len < inner_pos {
+                    let want_len =
+                        usize::try_from(inner_pos - *done_len).unwrap_or(passed.len()).min(passed.len());
+                    match stream.read_full(&mut passed[..want_len]).map_err(io::Error::other)? {
+                        0 => return Ok(0),
+                        read_len => *done_len += read_len as u64,
+                    }
+                }
+                let read_len = stream.read_full(buf).map_err(io::Error::other)?;
+                *done_len += read_len as u64;
+                Ok(read_len)
+            }
+        }
+    }
+}
+
+impl ReadAt for ChainReader<'_> {
+    fn read_at(&self, pos: u64, buf: &mut [u8]) -> io::Result<usize> {
+        let at = self.parts.partition_point(|part| part.end_pos <= pos);
+        let Some(part) = self.parts.get(at) else { return Ok(0) };
+        let inner_pos = pos - part.start_pos;
+        let rest_len = usize::try_from(part.end_pos - pos).unwrap_or(buf.len());
+        let want_len = buf.len().min(rest_len);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if !open.as_ref().is_some_and(|open| open.reaches(at, inner_pos)) {
+            *open = Some(self.open_part(at)?);
+        }
+        let Some(part) = open.as_mut() else { return Ok(0) };
+        part.read(inner_pos, &mut buf[..want_len])
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.parts.last().map_or(0, |part| part.end_pos))
+    }
+}

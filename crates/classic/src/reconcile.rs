@@ -1,0 +1,211 @@
+//! Before anything is planned: heals what a crash, or a run of Python's repozo, left half done.
+//!
+//! | found | done |
+//! |---|---|
+//! | drafts of dead runs | removed |
+//! | a removal that had begun | finished |
+//! | behind the end of a chain, a data file without a line that continues it | listed ("adopted") |
+//! | any other data file without a line, where the list fits together | renamed `NAME.unlisted` |
+//! | an incremental before every full | renamed `NAME.unlisted` |
+//! | a chain whose list does not fit together | left as it is; `plan` does not build on it |
+//!
+//! Every step is one rename, so a crash between two of them leaves less of the same to do. Nothing is
+//! deleted but drafts and what was being deleted, and everything is told.
+
+use crate::name::Companion;
+use crate::part::PartStream;
+use crate::reader::ChainReader;
+use crate::repository::Survey;
+use crate::{BackupName, Chain, Context, Dat, DatLine, Error, Notice, Part, Repository, prune};
+use filestorage::{Boundary, Problem, Visitor, Walker};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use vfs::publish::{self, Draft};
+use vfs::{Grant, Op};
+
+/// A data file this young without a line may be one of a running Python repozo, just before it writes the line.
+const YOUNG: Duration = Duration::from_secs(3);
+
+/// Whether a file of this name is written by a backup.
+pub(crate) fn is_ours(name: &OsStr) -> bool {
+    BackupName::parse(name).is_some()
+        || matches!(Companion::parse(name), Some(Companion::Dat(_) | Companion::Index(_)))
+}
+
+/// Heals the repository, whose lock the caller holds, and says what is in it then.
+///
+/// # Errors
+/// When the directory cannot be listed or a step fails.
+pub(crate) fn reconcile(ctx: &Context<'_>, repository: &Repository<'_>) -> Result<Survey, Error> {
+    for name in publish::sweep(ctx.fs, repository.dir(), &is_ours)? {
+        ctx.notice(Notice::RemovedDraft(name));
+    }
+    let mut survey = repository.survey()?;
+    for stamp in std::mem::take(&mut survey.removing) {
+        prune::finish_removal(ctx, repository, stamp)?;
+        ctx.notice(Notice::FinishedRemoval(stamp));
+    }
+    if wait_for_a_python_run(ctx, repository, &survey) {
+        survey = repository.survey()?;
+    }
+    let mut changed = false;
+    for chain in &survey.chains {
+        changed |= settle(ctx, repository, chain)?;
+    }
+    for name in &survey.strays {
+        set_aside(ctx, repository, *name)?;
+        changed = true;
+    }
+    if changed { repository.survey() } else { Ok(survey) }
+}
+
+/// Lets a moment pass when the newest data file has no line yet but is only just there.
+fn wait_for_a_python_run(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) -> bool {
+    let Some(chain) = survey.chains.last() else { return false };
+    let Some(newest) = chain.tile().unlisted.last().copied() else { return false };
+    let Ok(meta) = ctx.fs.meta(&repository.path_of(newest)) else { return false };
+    match ctx.clock.now().duration_since(meta.modified) {
+        Ok(age) if age < YOUNG => {
+            ctx.clock.wait(YOUNG - age);
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Settles the data files of a chain that no line names; whether anything changed.
+fn settle(ctx: &Context<'_>, repository: &Repository<'_>, chain: &Chain) -> Result<bool, Error> {
+    let tiling = chain.tile();
+    if let crate::DatState::Read(dat) = &chain.dat
+        && dat.torn
+        && !dat.lines.is_empty()
+    {
+        ctx.notice(Notice::TornLine(repository.dat_path(chain.stamp())));
+        write_dat(ctx, repository, chain.full, &dat.lines)?;
+    }
+    if tiling.fault.is_some() || tiling.unlisted.is_empty() {
+        return Ok(false);
+    }
+    let mut parts = tiling.parts;
+    for name in tiling.unlisted {
+        match prove_continuation(ctx, repository, &parts, name)? {
+            Some(part) => {
+                parts.push(part);
+                let mut lines = chain.lines().to_vec();
+                let known = lines.iter().filter_map(DatLine::name).collect::<Vec<_>>();
+                let adopted = parts.iter().filter(|part| !known.contains(&part.name));
+                lines.extend(adopted.map(|part| line_of(repository, part)));
+                write_dat(ctx, repository, chain.full, &lines)?;
+                ctx.notice(Notice::Adopted(repository.path_of(name)));
+            }
+            None => set_aside(ctx, repository, name)?,
+        }
+    }
+    Ok(true)
+}
+
+/// The line that lists a part.
+pub(crate) fn line_of(repository: &Repository<'_>, part: &Part) -> DatLine {
+    DatLine::new(repository.dir(), part.name, part.start_pos, part.end_pos, part.sum)
+}
+
+/// Writes the list of the chain of `full` anew, whole, readable by whoever may read the full.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn write_dat(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    full: BackupName,
+    lines: &[DatLine],
+) -> Result<(), Error> {
+    let path = repository.dat_path(full.stamp);
+    let full_path = repository.path_of(full);
+    let access = ctx.fs.meta(&full_path).map_err(vfs::Error::at(Op::Stat, &full_path))?.access;
+    let mut draft = Draft::create(ctx.fs, &path)?;
+    draft.set_access(Grant { mode: access.mode, gid: access.gid, uid: None })?;
+    draft.append(&Dat::render(lines))?;
+    let synced = draft.publish_over()?;
+    ctx.note_sync(synced, repository.dir());
+    Ok(())
+}
+
+/// The place of a data file that no line names, if its content proves that it continues `parts`: it stands
+/// behind them by name, and its records name the very positions that they would have there.
+///
+/// An empty one (Python writes such) continues anything.
+///
+/// # Errors
+/// When the parts before it cannot be read. A file that cannot be read itself proves nothing.
+pub(crate) fn prove_continuation(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    parts: &[Part],
+    name: BackupName,
+) -> Result<Option<Part>, Error> {
+    let Some(last) = parts.last().filter(|last| last.name < name && !name.is_full()) else { return Ok(None) };
+    let start_pos = last.end_pos;
+    let summed = PartStream::open(ctx.fs, repository, name)
+        .and_then(|mut stream| crate::copy::pump(|piece| stream.read_full(piece), |_| ctx.interrupt.check()));
+    let (len, sum) = match summed {
+        Ok(summed) => summed,
+        Err(error @ Error::Interrupted { .. }) => return Err(error),
+        Err(_) => return Ok(None),
+    };
+    let part = Part { name, start_pos, end_pos: start_pos + len, sum };
+    if len == 0 {
+        return Ok(Some(part));
+    }
+    let before = ChainReader::new(ctx.fs, repository, parts);
+    let Ok(Some(boundary)) = Boundary::at(&before, start_pos) else { return Ok(None) };
+    let mut evidence = Evidence::default();
+    let mut walk =
+        filestorage::StreamWalker::new(Walker::new(start_pos, boundary.last_tid(), part.end_pos), start_pos);
+    let mut stream = PartStream::open(ctx.fs, repository, name)?;
+    crate::copy::pump(
+        |piece| stream.read_full(piece),
+        |piece| {
+            walk.feed(piece, &mut evidence);
+            Ok(())
+        },
+    )?;
+    Ok((walk.finish().is_ok() && evidence.record_count > 0 && evidence.problem_count == 0).then_some(part))
+}
+
+/// Records name positions; transactions without any prove nothing.
+#[derive(Default)]
+struct Evidence {
+    record_count: u64,
+    problem_count: u64,
+}
+
+impl Visitor for Evidence {
+    fn record(&mut self, _header: &filestorage::RecordHeader, _data: filestorage::RecordData) {
+        self.record_count += 1;
+    }
+
+    fn problem(&mut self, _problem: Problem) {
+        self.problem_count += 1;
+    }
+}
+
+/// Gives a data file that belongs to no chain a name that no tool takes for a data file.
+fn set_aside(ctx: &Context<'_>, repository: &Repository<'_>, name: BackupName) -> Result<(), Error> {
+    let path = repository.path_of(name);
+    let to = free_name(ctx, &path);
+    let synced = publish::rename_new(ctx.fs, &path, &to)?;
+    ctx.note_sync(synced, repository.dir());
+    ctx.notice(Notice::SetAside { path, to });
+    Ok(())
+}
+
+fn free_name(ctx: &Context<'_>, path: &Path) -> PathBuf {
+    let named = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let first = named(".unlisted");
+    if ctx.fs.meta(&first).is_ok() { named(&format!(".{:016x}.unlisted", ctx.fs.unique())) } else { first }
+}

@@ -1,0 +1,513 @@
+//! Recovering a database. The target is at every moment the old database or the complete new one:
+//!
+//! | step | a crash leaves | healed by |
+//! |---|---|---|
+//! | draft of the database, synced | the old database, a draft | the next recovery removes drafts |
+//! | draft of the index, synced | the same | the same |
+//! | the old index removed, directory synced | the old database without its index, which ZODB makes anew | |
+//! | the database under its name (**the commit point**) | the new database without an index | |
+//! | the index under its name | the new database with its index | |
+
+use crate::copy::{PIECE_LEN, pump};
+use crate::indexes::FileStream;
+use crate::part::{PartStream, QuickLen};
+use crate::repository::Survey;
+use crate::selection::{Piece, Selection, select};
+use crate::sum::Summing;
+use crate::{Context, Error, Event, Limit, Notice, Phase, Repository, Stamp, Sum};
+use filestorage::{Index, Magic, Nothing, StreamWalker, Visitor, Walker};
+use pickle::index::IndexReader;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use vfs::publish::{self, Draft, Finished, parent_dir};
+use vfs::{Access, FileKind, Grant, Lock, LockKind, Op};
+
+/// What a recovery is asked to do.
+#[derive(Debug, Clone)]
+pub struct RecoverRequest {
+    /// The repository, as it was given.
+    pub repository: PathBuf,
+    /// The state of which moment, as it was given; the newest without it.
+    pub date: Option<String>,
+    /// Check size and sum of every file, and the index.
+    pub with_verify: bool,
+    /// Make the sum of all bytes that the verbose line shows.
+    pub tell_sum: bool,
+}
+
+/// Where the database goes.
+pub enum Target<'a> {
+    /// Into a stream, without an index.
+    Stream(&'a mut dyn Write),
+    /// Into a file, which may be a live database's name; the index beside it.
+    File(&'a Path),
+}
+
+/// Recovers the database as it was backed up at or before the limit.
+///
+/// # Errors
+/// Whatever kept it from being complete. A target file is then as it was before; what went into a stream is
+/// not the database.
+pub fn recover(ctx: &Context<'_>, request: &RecoverRequest, target: Target<'_>) -> Result<(), Error> {
+    let repository = Repository::open(ctx.fs, &request.repository)?;
+    let survey = repository.survey()?;
+    let limit = parse_limit(request.date.as_deref(), &survey)?;
+    tell_files(ctx, &repository, &survey, &limit);
+    let selection = select(ctx, &repository, &survey, &limit, request.with_verify)?;
+    let _reading = hold_chain(ctx, &repository, &selection)?;
+    check_lengths(ctx, &repository, &selection)?;
+    let run = Run { ctx, request, repository: &repository, selection: &selection };
+    match target {
+        Target::Stream(output) => run.to_stream(output),
+        Target::File(path) => run.to_file(path),
+    }
+}
+
+fn parse_limit(date: Option<&str>, survey: &Survey) -> Result<Limit, Error> {
+    match date {
+        // An empty date is none, as it is to Python.
+        None | Some("") => Ok(Limit::Newest),
+        Some(date) => Limit::parse(date)
+            .ok_or_else(|| Error::BadDate { date: date.to_owned(), covered: survey.covered() }),
+    }
+}
+
+fn tell_files(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey, limit: &Limit) {
+    let now = Stamp::at(ctx.clock.now());
+    ctx.tell(&Event::LookingForFiles { limit, now });
+    let files: Vec<PathBuf> =
+        survey.files_at(limit).into_iter().map(|name| repository.path_of(name)).collect();
+    ctx.tell(&Event::FilesNeeded { limit, now, files: &files });
+    let left_out: Vec<Stamp> = survey
+        .chains
+        .iter()
+        .flat_map(|chain| &chain.files)
+        .map(|name| name.stamp)
+        .filter(|stamp| limit.names_but_excludes(*stamp))
+        .collect();
+    if let (Limit::Date(date), Some(last)) = (limit, left_out.iter().max()) {
+        ctx.notice(Notice::LeftOutByDate { date: date.clone(), count: left_out.len(), last: *last });
+    }
+}
+
+/// Keeps `-k` of another run from deleting the chain while it is read.
+pub(crate) fn hold(ctx: &Context<'_>, path: &Path) -> Option<Box<dyn Lock>> {
+    // Where the file cannot be locked or is being deleted, reading it tells.
+    ctx.fs.try_lock(path, LockKind::Shared).ok().flatten()
+}
+
+fn hold_chain(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    selection: &Selection,
+) -> Result<Option<Box<dyn Lock>>, Error> {
+    ctx.interrupt.check()?;
+    Ok(hold(ctx, &repository.path_of(selection.full)))
+}
+
+/// All files are there and have the lengths that their lines promise, as far as that can be seen without
+/// reading them, before the first byte is written.
+fn check_lengths(ctx: &Context<'_>, repository: &Repository<'_>, selection: &Selection) -> Result<(), Error> {
+    for piece in &selection.pieces {
+        let path = repository.path_of(piece.name);
+        let quick = QuickLen::of(ctx.fs, &path, piece.name)?;
+        if let (QuickLen::Plain(found_len), Some(expected_len)) = (quick, piece.len)
+            && found_len != expected_len
+        {
+            return Err(Error::size(path, piece.name, found_len, expected_len));
+        }
+    }
+    Ok(())
+}
+
+struct Run<'a> {
+    ctx: &'a Context<'a>,
+    request: &'a RecoverRequest,
+    repository: &'a Repository<'a>,
+    selection: &'a Selection,
+}
+
+/// What was joined.
+struct Joined {
+    len: u64,
+    /// The index of what was joined, when every byte was to be checked and it was sound.
+    index: Option<Index>,
+    /// Why it is no sound FileStorage, if it is not.
+    unsound: Option<String>,
+}
+
+impl Run<'_> {
+    fn to_stream(&self, output: &mut dyn Write) -> Result<(), Error> {
+        self.ctx.tell(&Event::RecoveringToStdout);
+        let joined = self.join(&mut |bytes| output.write_all(bytes).map_err(Error::Output))?;
+        output.flush().map_err(Error::Output)?;
+        self.tell_unsound(&joined, None);
+        Ok(())
+    }
+
+    fn to_file(&self, path: &Path) -> Result<(), Error> {
+        let place = Place::find(self.ctx, path)?;
+        let _locks = place.lock(self.ctx)?;
+        self.check_space(&place)?;
+        self.ctx.tell(&Event::Recovering(path));
+        place.sweep(self.ctx)?;
+        let mut draft = Draft::create(self.ctx.fs, &place.file)?;
+        let joined = self.join(&mut |bytes| Ok(draft.append(bytes)?))?;
+        self.tell_unsound(&joined, Some(path));
+        self.give_access(&place, &mut draft)?;
+        let data = draft.finish()?;
+        let index = self.draft_index(&place, &joined)?;
+        self.swap(&place, data, index)
+    }
+
+    /// Joins the pieces, checking each against what is known of it.
+    fn join(&self, append: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<Joined, Error> {
+        let total_len = self.selection.total_len();
+        self.ctx.tell(&Event::Began { phase: Phase::Recovering, total_len });
+        let mut content = Content::new(total_len, self.request.with_verify);
+        let mut all = self.request.tell_sum.then(Summing::default);
+        let mut len = 0;
+        for piece in &self.selection.pieces {
+            len += self.join_piece(piece, &mut |bytes| {
+                content.see(bytes);
+                if let Some(all) = &mut all {
+                    all.add(bytes);
+                }
+                append(bytes)
+            })?;
+        }
+        self.ctx.tell(&Event::Ended);
+        self.ctx.tell(&Event::Recovered { len, sum: all.map(Summing::finish) });
+        let (index, unsound) = content.judge(len);
+        Ok(Joined { len, index, unsound })
+    }
+
+    fn join_piece(
+        &self,
+        piece: &Piece,
+        append: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<u64, Error> {
+        let (ctx, path) = (self.ctx, self.repository.path_of(piece.name));
+        let mut stream = PartStream::open(ctx.fs, self.repository, piece.name)?;
+        let mut len = 0;
+        let expected_len = piece.len.unwrap_or(u64::MAX);
+        let mut next = |buf: &mut [u8]| {
+            ctx.interrupt.check()?;
+            let read_len = stream.read_full(buf)?;
+            len += read_len as u64;
+            // A file that holds more than was promised is stopped before the disk is full of it.
+            if len > expected_len {
+                return Err(Error::size(path.clone(), piece.name, len, expected_len));
+            }
+            Ok(read_len)
+        };
+        let mut each = |bytes: &[u8]| {
+            ctx.tell(&Event::Advanced(bytes.len() as u64));
+            append(bytes)
+        };
+        let sum = if self.request.with_verify {
+            Some(pump(next, each)?.1)
+        } else {
+            let mut buf = vec![0; PIECE_LEN];
+            loop {
+                match next(&mut buf)? {
+                    0 => break None,
+                    read_len => each(&buf[..read_len])?,
+                }
+            }
+        };
+        self.check_piece(piece, path, len, sum)?;
+        Ok(len)
+    }
+
+    fn check_piece(&self, piece: &Piece, path: PathBuf, len: u64, sum: Option<Sum>) -> Result<(), Error> {
+        if let Some(expected_len) = piece.len
+            && len != expected_len
+        {
+            return Err(Error::size(path, piece.name, len, expected_len));
+        }
+        match (sum, piece.sum) {
+            (Some(found), Some(expected)) if found != expected => {
+                Err(Error::Checksum { path, found, expected, gzip: piece.name.gzip })
+            }
+            (Some(sum), _) => {
+                self.ctx.tell(&Event::RecoveredChunk { path: &path, len, sum });
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn tell_unsound(&self, joined: &Joined, path: Option<&Path>) {
+        if let Some(reason) = &joined.unsound {
+            let path = path.map(Path::to_owned);
+            self.ctx.notice(Notice::NotAFileStorage { path, reason: reason.clone() });
+        }
+    }
+
+    /// Both databases are there until the swap.
+    fn check_space(&self, place: &Place) -> Result<(), Error> {
+        let Some(data_len) = self.selection.total_len() else { return Ok(()) };
+        let index_len = self.ctx.fs.meta(&self.index_source()).map_or(0, |meta| meta.len);
+        let needed_len = data_len.saturating_add(index_len);
+        let dir = parent_dir(&place.file);
+        let free_len = self.ctx.fs.free_len(dir).map_err(vfs::Error::at(Op::FreeSpace, dir))?;
+        if needed_len > free_len {
+            return Err(Error::NoSpace { dir: dir.to_owned(), needed_len, free_len });
+        }
+        Ok(())
+    }
+
+    fn index_source(&self) -> PathBuf {
+        let last = self.selection.pieces.last().map_or(self.selection.full, |piece| piece.name);
+        self.repository.index_path(last.stamp)
+    }
+
+    /// The mode and owner of the file that is replaced; without one the mode of the backup, and for root the
+    /// owner of the directory, who will have to open it.
+    fn access(&self, place: &Place) -> Result<Access, Error> {
+        if let Some(access) = place.replaced {
+            return Ok(access);
+        }
+        let path = self.repository.path_of(self.selection.full);
+        let backup = self.ctx.fs.meta(&path).map_err(vfs::Error::at(Op::Stat, &path))?.access;
+        let dir = parent_dir(&place.file);
+        let owner = self.ctx.fs.meta(dir).map_err(vfs::Error::at(Op::Stat, dir))?.access;
+        Ok(Access { mode: backup.mode & 0o666, ..owner })
+    }
+
+    fn give_access(&self, place: &Place, draft: &mut Draft<'_>) -> Result<(), Error> {
+        let Access { mode, uid, gid } = self.access(place)?;
+        if !draft.set_access(Grant { mode, gid, uid: Some(uid) })? && place.replaced.is_some() {
+            self.ctx.notice(Notice::AccessNotKept(place.file.clone()));
+        }
+        Ok(())
+    }
+
+    /// A synced draft of the index, if the repository has one that belongs to what was joined.
+    fn draft_index(&self, place: &Place, joined: &Joined) -> Result<Option<Finished<'_>>, Error> {
+        let from = self.index_source();
+        if self.ctx.fs.meta(&from).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            self.ctx.tell(&Event::NoIndex(&from));
+            return Ok(None);
+        }
+        if let Err(reason) = check_index(self.ctx, &from, joined.len, joined.index.as_ref()) {
+            self.ctx.notice(Notice::IndexNotRestored { path: from, reason });
+            return Ok(None);
+        }
+        self.ctx.tell(&Event::RestoringIndex { from: &from, to: &place.index });
+        let mut draft = Draft::create(self.ctx.fs, &place.index)?;
+        let input = self.ctx.fs.open(&from).map_err(vfs::Error::at(Op::Open, &from))?;
+        let (mut buf, mut pos) = (vec![0; PIECE_LEN], 0);
+        loop {
+            self.ctx.interrupt.check()?;
+            match input.read_full_at(pos, &mut buf).map_err(vfs::Error::at(Op::Read, &from))? {
+                0 => break,
+                read_len => {
+                    draft.append(&buf[..read_len])?;
+                    pos += read_len as u64;
+                }
+            }
+        }
+        self.give_access(place, &mut draft)?;
+        Ok(Some(draft.finish()?))
+    }
+
+    /// From here on an interruption would leave neither the old state nor the new one: there is none.
+    fn swap(&self, place: &Place, data: Finished<'_>, index: Option<Finished<'_>>) -> Result<(), Error> {
+        self.ctx.interrupt.check()?;
+        if place.replaced.is_some() {
+            self.ctx.tell(&Event::ReplacingOld(&place.given));
+        }
+        for stale in place.indexes() {
+            if publish::remove(self.ctx.fs, &stale)? {
+                let synced = publish::sync_dir(self.ctx.fs, parent_dir(&stale))?;
+                self.ctx.note_sync(synced, parent_dir(&stale));
+            }
+        }
+        let synced = data.publish_over()?;
+        self.ctx.note_sync(synced, parent_dir(&place.file));
+        if let Some(index) = index {
+            let synced = index.publish_over()?;
+            self.ctx.note_sync(synced, parent_dir(&place.index));
+        }
+        Ok(())
+    }
+}
+
+/// Whether an index file is one of a database of `data_len` bytes; compared with `truth` where that is known.
+///
+/// # Errors
+/// Why it is not.
+pub(crate) fn check_index(
+    ctx: &Context<'_>,
+    path: &Path,
+    data_len: u64,
+    truth: Option<&Index>,
+) -> Result<(), String> {
+    let input = FileStream::open(ctx.fs, path).map_err(|error| error.to_string())?;
+    let mut reader = IndexReader::open(input).map_err(|error| error.to_string())?;
+    if reader.end_pos() != data_len {
+        return Err(format!("it is of a database of {} bytes, not of {data_len}", reader.end_pos()));
+    }
+    let mut entries = truth.map(Index::iter);
+    while let Some(bucket) = reader.next_bucket().map_err(|error| error.to_string())? {
+        let Some(entries) = &mut entries else { continue };
+        for (oid, pos) in bucket.iter() {
+            if entries.next() != Some((filestorage::Oid::new(oid), pos)) {
+                return Err(format!(
+                    "its entry for oid {} is not what the data says",
+                    filestorage::Oid::new(oid)
+                ));
+            }
+        }
+    }
+    match entries.and_then(|mut entries| entries.next()) {
+        Some((oid, _)) => Err(format!("it has no entry for oid {oid}")),
+        None => Ok(()),
+    }
+}
+
+/// What passes by on its way to the target: is it a FileStorage?
+pub(crate) struct Content {
+    head: Vec<u8>,
+    walk: Option<StreamWalker>,
+    index: Option<Index>,
+}
+
+impl Content {
+    /// `total_len` is how much will come, if that is known; without it there is no walk.
+    pub(crate) fn new(total_len: Option<u64>, with_index: bool) -> Content {
+        let walk = total_len.map(|len| StreamWalker::new(Walker::new(Magic::LEN, None, len), 0));
+        Content { head: Vec::new(), walk, index: with_index.then(Index::new) }
+    }
+
+    pub(crate) fn see(&mut self, bytes: &[u8]) {
+        let missing_len = 4 - self.head.len();
+        self.head.extend_from_slice(&bytes[..missing_len.min(bytes.len())]);
+        if let Some(walk) = &mut self.walk {
+            let visitor: &mut dyn Visitor = match &mut self.index {
+                Some(index) => index,
+                None => &mut Nothing,
+            };
+            walk.feed(bytes, visitor);
+        }
+    }
+
+    /// Whether what came so far begins like a FileStorage.
+    pub(crate) fn has_magic(&self) -> bool {
+        self.head.as_slice().try_into().is_ok_and(|head| Magic::decode(head).is_some())
+    }
+
+    /// The index of what came so far, if one is made.
+    pub(crate) fn index(&self) -> Option<&Index> {
+        self.index.as_ref()
+    }
+
+    /// The index and, if it is no sound FileStorage, why.
+    pub(crate) fn judge(self, len: u64) -> (Option<Index>, Option<String>) {
+        if !self.has_magic() {
+            let found = self.head.escape_ascii();
+            return (None, Some(format!("{len} bytes that begin with \"{found}\", not with FS30 or FS21")));
+        }
+        match self.walk.map(StreamWalker::finish) {
+            Some(Err(damage)) => (None, Some(damage.to_string())),
+            _ => (self.index, None),
+        }
+    }
+}
+
+/// Where a database goes, links followed.
+struct Place {
+    /// As it was given.
+    given: PathBuf,
+    /// The file that is written: a link is written through and stays.
+    file: PathBuf,
+    /// The index that ZODB will look for, beside the name that was given.
+    index: PathBuf,
+    /// Mode and owner of the file that is there.
+    replaced: Option<Access>,
+}
+
+impl Place {
+    fn find(ctx: &Context<'_>, given: &Path) -> Result<Place, Error> {
+        let file = follow_links(ctx, given)?;
+        let replaced = match ctx.fs.meta(&file) {
+            Ok(meta) if meta.kind == FileKind::File => Some(meta.access),
+            Ok(_) => return Err(Error::TargetNotAFile { path: given.to_owned() }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(vfs::Error::new(Op::Stat, &file, error).into()),
+        };
+        Ok(Place { given: given.to_owned(), file, index: with_suffix(given, ".index"), replaced })
+    }
+
+    /// Every index that would be taken for that of the new database: by its given name, and by the name that
+    /// a link leads to.
+    fn indexes(&self) -> Vec<PathBuf> {
+        let mut indexes = vec![self.index.clone()];
+        if self.file != self.given {
+            indexes.push(with_suffix(&self.file, ".index"));
+        }
+        indexes
+    }
+
+    /// No server may have the database open, now or while it is replaced; no other recovery may be at it.
+    fn lock(&self, ctx: &Context<'_>) -> Result<Vec<Box<dyn Lock>>, Error> {
+        let mut locks = Vec::new();
+        let dir = parent_dir(&self.file);
+        match ctx.fs.try_lock(dir, LockKind::Exclusive) {
+            Ok(Some(lock)) => locks.push(lock),
+            Ok(None) => return Err(Error::TargetLocked { dir: dir.to_owned() }),
+            Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {
+                ctx.tell(&Event::NotLocked(dir));
+            }
+            Err(error) => return Err(vfs::Error::new(Op::Lock, dir, error).into()),
+        }
+        let mut names = vec![with_suffix(&self.given, ".lock")];
+        if self.file != self.given {
+            names.push(with_suffix(&self.file, ".lock"));
+        }
+        for lock in names {
+            match ctx.fs.try_lock(&lock, LockKind::Exclusive) {
+                Ok(Some(held)) => locks.push(held),
+                Ok(None) => return Err(Error::TargetInUse { path: self.given.clone(), lock }),
+                // No lock file, no server; a file system that cannot lock cannot tell.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        std::io::ErrorKind::NotFound | std::io::ErrorKind::Unsupported
+                    ) => {}
+                Err(error) => return Err(vfs::Error::new(Op::Lock, &lock, error).into()),
+            }
+        }
+        Ok(locks)
+    }
+
+    /// Removes what recoveries that died left; the directory is locked, so they are dead.
+    fn sweep(&self, ctx: &Context<'_>) -> Result<(), Error> {
+        let names = [self.file.file_name(), self.index.file_name()];
+        for name in publish::sweep(ctx.fs, parent_dir(&self.file), &|name| names.contains(&Some(name)))? {
+            ctx.notice(Notice::RemovedDraft(name));
+        }
+        Ok(())
+    }
+}
+
+/// The file that a path leads to, there or not.
+fn follow_links(ctx: &Context<'_>, given: &Path) -> Result<PathBuf, Error> {
+    const LINKS_LIMIT: u32 = 40;
+    let mut path = given.to_owned();
+    for _ in 0..LINKS_LIMIT {
+        match ctx.fs.link_target(&path).map_err(vfs::Error::at(Op::Open, &path))? {
+            Some(target) => path = parent_dir(&path).join(target),
+            None => return Ok(path),
+        }
+    }
+    Err(Error::TargetNotAFile { path: given.to_owned() })
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}

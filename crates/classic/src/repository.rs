@@ -1,0 +1,195 @@
+use crate::name::Companion;
+use crate::{BackupName, Chain, Context, Dat, DatState, Error, Event, Limit, Stamp};
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use vfs::{FileKind, Fs, Lock, LockKind, Op};
+
+/// A list longer than this is not read: it would be of 500,000 backups.
+const DAT_LEN_LIMIT: u64 = 64 << 20;
+const POLL: Duration = Duration::from_millis(100);
+
+/// A repository directory. The path stays as it was given: it is written into `.dat` lines and messages.
+#[derive(Clone)]
+pub struct Repository<'a> {
+    fs: &'a dyn Fs,
+    dir: PathBuf,
+}
+
+/// What is in a repository at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Survey {
+    /// The chains, oldest first.
+    pub chains: Vec<Chain>,
+    /// Incrementals that stand before every full.
+    pub strays: Vec<BackupName>,
+    /// Lists without their full.
+    pub lone_dats: Vec<Stamp>,
+    /// Indexes without their data file.
+    pub lone_indexes: Vec<Stamp>,
+    /// Chains whose removal has begun.
+    pub removing: Vec<Stamp>,
+    /// The greatest stamp of any file.
+    pub newest: Option<Stamp>,
+}
+
+impl<'a> Repository<'a> {
+    /// The repository in an existing directory.
+    ///
+    /// # Errors
+    /// When it is not there or no directory.
+    pub fn open(fs: &'a dyn Fs, dir: &Path) -> Result<Repository<'a>, Error> {
+        let meta = fs.meta(dir).map_err(vfs::Error::at(Op::Open, dir))?;
+        if meta.kind != FileKind::Dir {
+            return Err(Error::NotADirectory { dir: dir.to_owned() });
+        }
+        Ok(Repository { fs, dir: dir.to_owned() })
+    }
+
+    /// The directory as it was given.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The path of a file in the repository.
+    pub fn path_of(&self, name: impl Display) -> PathBuf {
+        self.dir.join(name.to_string())
+    }
+
+    pub(crate) fn dat_path(&self, stamp: Stamp) -> PathBuf {
+        self.path_of(Companion::Dat(stamp))
+    }
+
+    pub(crate) fn index_path(&self, stamp: Stamp) -> PathBuf {
+        self.path_of(Companion::Index(stamp))
+    }
+
+    /// Keeps every other writer of ours out until the lock is dropped; waits for up to `wait`.
+    ///
+    /// The directory itself is locked, so no file is left. Where the file system cannot lock, that is told.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryLocked`], [`Error::Interrupted`], the system's.
+    pub(crate) fn lock(&self, ctx: &Context<'_>, wait: Duration) -> Result<Option<Box<dyn Lock>>, Error> {
+        let mut waited = Duration::ZERO;
+        loop {
+            ctx.interrupt.check()?;
+            match self.fs.try_lock(&self.dir, LockKind::Exclusive) {
+                Ok(Some(lock)) => return Ok(Some(lock)),
+                Ok(None) if waited < wait => {
+                    ctx.clock.wait(POLL);
+                    waited += POLL;
+                }
+                Ok(None) => return Err(Error::RepositoryLocked { dir: self.dir.clone() }),
+                Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {
+                    ctx.tell(&Event::NotLocked(&self.dir));
+                    return Ok(None);
+                }
+                Err(error) => return Err(vfs::Error::new(Op::Lock, &self.dir, error).into()),
+            }
+        }
+    }
+
+    /// Lists the directory, reads the `.dat` files and sorts all into chains.
+    ///
+    /// # Errors
+    /// When the directory cannot be listed. An unreadable `.dat` is part of the answer.
+    pub fn survey(&self) -> Result<Survey, Error> {
+        let mut data = BTreeSet::new();
+        let (mut dats, mut indexes, mut removing) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for name in self.fs.list(&self.dir).map_err(vfs::Error::at(Op::List, &self.dir))? {
+            if let Some(name) = BackupName::parse(&name) {
+                data.insert(name);
+            }
+            match Companion::parse(&name) {
+                Some(Companion::Dat(stamp)) => drop(dats.insert(stamp)),
+                Some(Companion::Index(stamp)) => drop(indexes.insert(stamp)),
+                Some(Companion::Removed(stamp)) => drop(removing.insert(stamp)),
+                None => {}
+            }
+        }
+        let data_stamps: BTreeSet<Stamp> = data.iter().map(|name| name.stamp).collect();
+        let newest = data_stamps.iter().chain(&dats).chain(&indexes).chain(&removing).max().copied();
+        let mut survey = self.sort_into_chains(&data, &dats);
+        survey.chains.retain(|chain| !removing.contains(&chain.stamp()));
+        let full_stamps: BTreeSet<Stamp> =
+            data.iter().filter(|name| name.is_full()).map(|name| name.stamp).collect();
+        survey.lone_dats = dats.difference(&full_stamps).copied().collect();
+        survey.lone_indexes = indexes.difference(&data_stamps).copied().collect();
+        survey.removing = removing.into_iter().collect();
+        survey.newest = newest;
+        Ok(survey)
+    }
+
+    fn sort_into_chains(&self, data: &BTreeSet<BackupName>, dats: &BTreeSet<Stamp>) -> Survey {
+        let mut survey = Survey::default();
+        for name in data {
+            if name.is_full() {
+                let dat =
+                    if dats.contains(&name.stamp) { self.read_dat(name.stamp) } else { DatState::Missing };
+                survey.chains.push(Chain { full: *name, files: vec![*name], dat });
+                continue;
+            }
+            match owner(&survey.chains, *name) {
+                Some(at) => survey.chains[at].files.push(*name),
+                None => survey.strays.push(*name),
+            }
+        }
+        survey
+    }
+
+    fn read_dat(&self, stamp: Stamp) -> DatState {
+        let path = self.dat_path(stamp);
+        match self.read_small(&path, DAT_LEN_LIMIT) {
+            Ok(bytes) => DatState::Read(Dat::parse(&bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => DatState::Missing,
+            Err(error) => DatState::Unreadable(error.to_string()),
+        }
+    }
+
+    fn read_small(&self, path: &Path, len_limit: u64) -> std::io::Result<Vec<u8>> {
+        let file = self.fs.open(path)?;
+        let len = file.len()?;
+        if len > len_limit {
+            return Err(std::io::Error::other(format!("{len} bytes, more than {len_limit}")));
+        }
+        let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
+        let read_len = file.read_full_at(0, &mut bytes)?;
+        bytes.truncate(read_len);
+        Ok(bytes)
+    }
+}
+
+/// The chain that an incremental belongs to: that of the last full before it. Where the two have one stamp
+/// (two runs of Python's repozo in a second), the list of the chain before may claim it.
+fn owner(chains: &[Chain], name: BackupName) -> Option<usize> {
+    let last = chains.len().checked_sub(1)?;
+    let lists = |chain: &Chain| chain.lines().iter().any(|line| line.name() == Some(name));
+    if last > 0 && chains[last].stamp() == name.stamp && !lists(&chains[last]) && lists(&chains[last - 1]) {
+        return Some(last - 1);
+    }
+    Some(last)
+}
+
+impl Survey {
+    /// The data files that Python's repozo would join for a limit: the last full at or before it, and all
+    /// incrementals from there up to it.
+    pub(crate) fn files_at(&self, limit: &Limit) -> Vec<BackupName> {
+        match self.chain_at(limit) {
+            Some(chain) => chain.files.iter().copied().filter(|name| limit.includes(name.stamp)).collect(),
+            None => self.strays.iter().copied().filter(|name| limit.includes(name.stamp)).collect(),
+        }
+    }
+
+    /// The chain that holds the state at a limit.
+    pub(crate) fn chain_at(&self, limit: &Limit) -> Option<&Chain> {
+        self.chains.iter().rev().find(|chain| limit.includes(chain.stamp()))
+    }
+
+    /// The first and last stamps of data files.
+    pub(crate) fn covered(&self) -> Option<(Stamp, Stamp)> {
+        let all = || self.chains.iter().flat_map(|chain| &chain.files).map(|name| name.stamp);
+        all().min().zip(all().max())
+    }
+}

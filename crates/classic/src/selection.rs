@@ -1,0 +1,208 @@
+//! Which data files make up the state at a moment, and in what order.
+
+use crate::reconcile::prove_continuation;
+use crate::repository::Survey;
+use crate::{
+    BackupName, Chain, Context, DatLine, DatState, Error, Fault, Limit, Notice, Part, Repository, Sum,
+};
+use std::collections::BTreeMap;
+
+/// A data file that will be joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) name: BackupName,
+    /// How many bytes it must hold, if that is known.
+    pub(crate) len: Option<u64>,
+    /// Their sum, if that is known.
+    pub(crate) sum: Option<Sum>,
+}
+
+impl Piece {
+    fn of_part(part: &Part) -> Piece {
+        Piece { name: part.name, len: Some(part.len()), sum: Some(part.sum) }
+    }
+}
+
+/// The files of a state.
+#[derive(Debug, Clone)]
+pub(crate) struct Selection {
+    /// The full of the chain: whoever reads the files holds a lock on it.
+    pub(crate) full: BackupName,
+    pub(crate) pieces: Vec<Piece>,
+}
+
+impl Selection {
+    /// How many bytes all pieces hold, if that is known of each.
+    pub(crate) fn total_len(&self) -> Option<u64> {
+        self.pieces.iter().map(|piece| piece.len).sum()
+    }
+}
+
+/// Selects the files of the state at `limit`; `strict` when every one must have a line.
+///
+/// # Errors
+/// [`Error::NoFiles`], [`Error::NoFull`], [`Error::Chain`] where the files up to the limit do not fit
+/// together; later faults do not matter.
+pub(crate) fn select(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    survey: &Survey,
+    limit: &Limit,
+    strict: bool,
+) -> Result<Selection, Error> {
+    let Some(chain) = survey.chain_at(limit) else {
+        return Err(match survey.strays.iter().find(|name| limit.includes(name.stamp)) {
+            Some(stray) => Error::NoFull { path: repository.path_of(stray) },
+            None => no_files(survey, limit),
+        });
+    };
+    let dat = repository.dat_path(chain.stamp());
+    if let DatState::Unreadable(reason) = &chain.dat {
+        return Err(Error::Chain { dat, fault: Fault::Unreadable(reason.clone()) });
+    }
+    let files: Vec<BackupName> =
+        chain.files.iter().copied().filter(|name| limit.includes(name.stamp)).collect();
+    if chain.has_no_lines() {
+        if strict {
+            return Err(Error::NotListed { path: repository.path_of(chain.full), dat });
+        }
+        ctx.notice(Notice::Unchecked(dat));
+        let pieces = files.into_iter().map(|name| Piece { name, len: None, sum: None }).collect();
+        return Ok(Selection { full: chain.full, pieces });
+    }
+    Laying::new(ctx, repository, chain, limit, strict)?.lay(&files)
+}
+
+fn no_files(survey: &Survey, limit: &Limit) -> Error {
+    let before = match limit {
+        Limit::Newest => None,
+        Limit::Date(date) => Some(date.clone()),
+    };
+    Error::NoFiles { before, covered: survey.covered() }
+}
+
+/// Laying files end to end, in the order of their names, by the lines that there are.
+struct Laying<'a> {
+    ctx: &'a Context<'a>,
+    repository: &'a Repository<'a>,
+    chain: &'a Chain,
+    strict: bool,
+    /// Lines up to the limit, by name.
+    lines: BTreeMap<BackupName, DatLine>,
+    parts: Vec<Part>,
+}
+
+impl<'a> Laying<'a> {
+    fn new(
+        ctx: &'a Context<'a>,
+        repository: &'a Repository<'a>,
+        chain: &'a Chain,
+        limit: &Limit,
+        strict: bool,
+    ) -> Result<Laying<'a>, Error> {
+        let mut laying = Laying { ctx, repository, chain, strict, lines: BTreeMap::new(), parts: Vec::new() };
+        for (at, line) in chain.lines().iter().enumerate() {
+            let name = line.name().ok_or_else(|| laying.fault(Fault::WrongName { number: at + 1 }))?;
+            if name.is_full() && name != chain.full {
+                return Err(laying.fault(Fault::WrongName { number: at + 1 }));
+            }
+            if !limit.includes(name.stamp) {
+                continue;
+            }
+            match laying.lines.insert(name, line.clone()) {
+                Some(before) if before != *line => {
+                    return Err(laying.fault(Fault::WrongName { number: at + 1 }));
+                }
+                _ => {}
+            }
+        }
+        // Behind a line that cannot be read nothing is known; before it, everything is.
+        if let DatState::Read(dat) = &chain.dat
+            && let (Some(number), false) = (dat.bad_line, dat.torn)
+            && chain.files.iter().any(|name| limit.includes(name.stamp) && !laying.lines.contains_key(name))
+        {
+            return Err(laying.fault(Fault::BadLine { number }));
+        }
+        Ok(laying)
+    }
+
+    fn fault(&self, fault: Fault) -> Error {
+        Error::Chain { dat: self.repository.dat_path(self.chain.stamp()), fault }
+    }
+
+    fn end_pos(&self) -> u64 {
+        self.parts.last().map_or(0, |part| part.end_pos)
+    }
+
+    fn lay(mut self, files: &[BackupName]) -> Result<Selection, Error> {
+        if let Some(missing) = self.lines.keys().find(|name| !self.is_there(files, **name)) {
+            return Err(self.fault(Fault::Missing(*missing)));
+        }
+        let mut names: Vec<BackupName> = files.iter().chain(self.lines.keys()).copied().collect();
+        names.sort();
+        names.dedup();
+        let mut pieces = Vec::new();
+        for name in names {
+            match self.lines.get(&name).cloned() {
+                Some(line) => {
+                    let part = self.lay_line(name, &line)?;
+                    pieces.push(Piece::of_part(&part));
+                    self.parts.push(part);
+                }
+                None => pieces.extend(self.lay_unlisted(name)?),
+            }
+        }
+        Ok(Selection { full: self.chain.full, pieces })
+    }
+
+    /// A line may be newer than the listing: a backup ended in between.
+    fn is_there(&self, files: &[BackupName], name: BackupName) -> bool {
+        files.contains(&name) || self.ctx.fs.meta(&self.repository.path_of(name)).is_ok()
+    }
+
+    fn lay_line(&self, name: BackupName, line: &DatLine) -> Result<Part, Error> {
+        let (expected_pos, start_pos) = (self.end_pos(), line.start_pos);
+        if start_pos > expected_pos {
+            return Err(self.fault(Fault::Hole { name, expected_pos, start_pos }));
+        }
+        if start_pos < expected_pos {
+            return Err(self.fault(Fault::Overlap { name, expected_pos, start_pos }));
+        }
+        Ok(Part { name, start_pos, end_pos: line.end_pos, sum: line.sum })
+    }
+
+    /// A file without a line: it may fill a hole before the next line exactly, or continue the whole. Else it
+    /// is of a run that died and is no part of any backup.
+    fn lay_unlisted(&mut self, name: BackupName) -> Result<Option<Piece>, Error> {
+        let path = self.repository.path_of(name);
+        let next_pos = self.lines.range(name..).next().map(|(_, line)| line.start_pos);
+        let found = match next_pos {
+            Some(next_pos) if next_pos > self.end_pos() => self.fill(name, next_pos)?,
+            Some(_) => None,
+            // With every byte to be checked, what no line vouches for is not used.
+            None if self.strict => None,
+            None => prove_continuation(self.ctx, self.repository, &self.parts, name)?,
+        };
+        match found {
+            Some(_) if self.strict => {
+                Err(Error::NotListed { path, dat: self.repository.dat_path(self.chain.stamp()) })
+            }
+            Some(part) => {
+                self.ctx.notice(Notice::UsedUnlisted(path));
+                self.parts.push(part);
+                Ok(Some(Piece::of_part(&part)))
+            }
+            None => {
+                self.ctx.notice(Notice::LeftOutUnlisted(path));
+                Ok(None)
+            }
+        }
+    }
+
+    fn fill(&self, name: BackupName, next_pos: u64) -> Result<Option<Part>, Error> {
+        let mut stream = crate::part::PartStream::open(self.ctx.fs, self.repository, name)?;
+        let (len, sum) = crate::copy::pump(|piece| stream.read_full(piece), |_| self.ctx.interrupt.check())?;
+        let start_pos = self.end_pos();
+        Ok((start_pos + len == next_pos).then_some(Part { name, start_pos, end_pos: next_pos, sum }))
+    }
+}

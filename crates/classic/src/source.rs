@@ -1,0 +1,83 @@
+use crate::Error;
+use filestorage::TransactionHeader;
+use std::path::{Path, PathBuf};
+use vfs::{Access, FileKind, Fs, Op, ReadAt, ReadFile};
+
+/// The database that is backed up, opened once.
+///
+/// Everything from the first look to the last byte goes through this one handle, so a pack that puts another
+/// file under the name changes nothing: the backup is of the database as it was when it was opened.
+pub(crate) struct Source {
+    pub(crate) path: PathBuf,
+    pub(crate) access: Access,
+    /// Length when it was opened, unfinished transactions included.
+    pub(crate) len: u64,
+    file: Box<dyn ReadFile>,
+}
+
+impl Source {
+    /// Opens the database for reading.
+    ///
+    /// # Errors
+    /// The system's, with the path; when it is no regular file.
+    pub(crate) fn open(fs: &dyn Fs, path: &Path) -> Result<Source, Error> {
+        let file = fs.open(path).map_err(vfs::Error::at(Op::Open, path))?;
+        let meta = file.meta().map_err(vfs::Error::at(Op::Stat, path))?;
+        if meta.kind != FileKind::File {
+            let error = std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file");
+            return Err(vfs::Error::new(Op::Open, path, error).into());
+        }
+        Ok(Source { path: path.to_owned(), access: meta.access, len: meta.len, file })
+    }
+
+    /// The bytes.
+    pub(crate) fn bytes(&self) -> &dyn ReadAt {
+        &self.file
+    }
+
+    /// Its index file, which may not be there.
+    pub(crate) fn index_path(&self) -> PathBuf {
+        let mut path = self.path.clone().into_os_string();
+        path.push(".index");
+        path.into()
+    }
+
+    /// An error of the format, told as one of this database.
+    pub(crate) fn error(&self, error: filestorage::Error) -> Error {
+        match error {
+            filestorage::Error::Io(error) => vfs::Error::new(Op::Read, &self.path, error).into(),
+            error => Error::Source { path: self.path.clone(), error },
+        }
+    }
+
+    /// Fills `buf` from `pos` on.
+    ///
+    /// # Errors
+    /// [`Error::SourceChanged`] when the bytes are not there any more; else the system's.
+    pub(crate) fn read_exact(&self, pos: u64, buf: &mut [u8]) -> Result<(), Error> {
+        match self.file.read_full_at(pos, buf) {
+            Ok(read_len) if read_len == buf.len() => Ok(()),
+            Ok(_) => Err(self.changed("it became shorter")),
+            Err(error) => Err(vfs::Error::new(Op::Read, &self.path, error).into()),
+        }
+    }
+
+    pub(crate) fn changed(&self, what: &'static str) -> Error {
+        Error::SourceChanged { path: self.path.clone(), what }
+    }
+
+    /// Whether the transaction that was the last one is still in its place.
+    ///
+    /// # Errors
+    /// [`Error::SourceChanged`] when it is not.
+    pub(crate) fn check_last(&self, last: Option<TransactionHeader>) -> Result<(), Error> {
+        let Some(last) = last else { return Ok(()) };
+        let now = filestorage::transaction_before(self.bytes(), last.end_pos())
+            .map_err(|error| self.error(error))?;
+        if now == Some(last) {
+            Ok(())
+        } else {
+            Err(self.changed("its last transaction is not there any more"))
+        }
+    }
+}

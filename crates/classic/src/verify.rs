@@ -1,0 +1,218 @@
+//! Verification: every chain, every file; all problems are collected, none stops it.
+
+use crate::compare::check_quick_len;
+use crate::copy::pump;
+use crate::part::PartStream;
+use crate::recover::{Content, check_index, hold};
+use crate::repository::Survey;
+use crate::{Chain, Context, Error, Event, Fault, Limit, Part, Phase, Repository, Stamp, VerifyProblem};
+use pickle::index::IndexReader;
+use std::path::PathBuf;
+use vfs::Op;
+
+/// What a verification is asked to do.
+#[derive(Debug, Clone)]
+pub struct VerifyRequest {
+    /// The repository, as it was given.
+    pub repository: PathBuf,
+    /// Look at sizes only.
+    pub quick: bool,
+}
+
+/// Verifies the whole repository. The observer is told every problem as it is met.
+///
+/// # Errors
+/// [`Error::NoFiles`]; [`Error::Problems`] when there was any; what the system says of the directory.
+pub fn verify(ctx: &Context<'_>, request: &VerifyRequest) -> Result<(), Error> {
+    let repository = Repository::open(ctx.fs, &request.repository)?;
+    let survey = repository.survey()?;
+    let (limit, now) = (&Limit::Newest, Stamp::at(ctx.clock.now()));
+    ctx.tell(&Event::LookingForFiles { limit, now });
+    let files: Vec<PathBuf> =
+        survey.files_at(limit).into_iter().map(|name| repository.path_of(name)).collect();
+    ctx.tell(&Event::FilesNeeded { limit, now, files: &files });
+    if survey.chains.is_empty() && survey.strays.is_empty() && survey.lone_dats.is_empty() {
+        return Err(Error::NoFiles { before: None, covered: None });
+    }
+    let mut run = Run { ctx, request, repository: &repository, problem_count: 0 };
+    run.verify_all(&survey)?;
+    match run.problem_count {
+        0 => Ok(()),
+        count => Err(Error::Problems { dir: repository.dir().to_owned(), count }),
+    }
+}
+
+struct Run<'a> {
+    ctx: &'a Context<'a>,
+    request: &'a VerifyRequest,
+    repository: &'a Repository<'a>,
+    problem_count: u64,
+}
+
+impl Run<'_> {
+    fn problem(&mut self, problem: &VerifyProblem) {
+        self.problem_count += 1;
+        self.ctx.tell(&Event::Problem(problem));
+    }
+
+    fn verify_all(&mut self, survey: &Survey) -> Result<(), Error> {
+        let total_len = survey.chains.iter().map(|chain| chain.tile().end_pos()).sum();
+        let total_len = (!self.request.quick).then_some(total_len);
+        self.ctx.tell(&Event::Began { phase: Phase::Verifying, total_len });
+        for name in &survey.strays {
+            self.problem(&VerifyProblem::NoFull(self.repository.path_of(name)));
+        }
+        for stamp in &survey.lone_dats {
+            self.problem(&VerifyProblem::LoneDat(self.repository.dat_path(*stamp)));
+        }
+        for chain in &survey.chains {
+            self.ctx.interrupt.check()?;
+            self.verify_chain(chain)?;
+        }
+        self.ctx.tell(&Event::Ended);
+        Ok(())
+    }
+
+    fn verify_chain(&mut self, chain: &Chain) -> Result<(), Error> {
+        let dat = self.repository.dat_path(chain.stamp());
+        if chain.has_no_lines() {
+            let missing = matches!(chain.dat, crate::DatState::Missing);
+            self.problem(&if missing { missing_dat(dat) } else { VerifyProblem::EmptyDat(dat) });
+            return Ok(());
+        }
+        let _reading = hold(self.ctx, &self.repository.path_of(chain.full));
+        let tiling = chain.tile();
+        if let Some(fault) = &tiling.fault
+            && !matches!(fault, Fault::Missing(_))
+        {
+            self.problem(&VerifyProblem::Chain { dat: dat.clone(), fault: fault.clone() });
+        }
+        for name in &tiling.unlisted {
+            let path = self.repository.path_of(name);
+            self.problem(&VerifyProblem::Unlisted { path, dat: dat.clone() });
+        }
+        // Every line is looked at, those behind a fault too; only what fits together is joined.
+        let joined_count = tiling.parts.len();
+        let mut content = Some(Content::new(Some(tiling.end_pos()), true)).filter(|_| !self.request.quick);
+        let mut sound_count = 0;
+        for (at, part) in lines_as_parts(chain).enumerate() {
+            self.ctx.interrupt.check()?;
+            let joins = at < joined_count && sound_count == at;
+            match self.verify_part(&part, content.as_mut().filter(|_| joins)) {
+                Ok(()) => sound_count += usize::from(joins),
+                Err(error @ Error::Interrupted { .. }) => return Err(error),
+                Err(error) => self.part_problem(&part, error),
+            }
+            self.verify_index(&part, content.as_ref().filter(|_| joins && sound_count == at + 1));
+        }
+        if let Some(content) = content
+            && sound_count == joined_count
+            && let Some(last) = tiling.parts.last()
+        {
+            self.verify_structure(last, content);
+        }
+        Ok(())
+    }
+
+    fn part_problem(&mut self, part: &Part, error: Error) {
+        let path = self.repository.path_of(part.name);
+        self.problem(&match error {
+            Error::File(error) if error.is_not_found() => VerifyProblem::Missing(path),
+            error => VerifyProblem::File(error),
+        });
+    }
+
+    /// Size, and unless quick the sum, of one file; what it holds goes by `content`.
+    fn verify_part(&self, part: &Part, mut content: Option<&mut Content>) -> Result<(), Error> {
+        let path = self.repository.path_of(part.name);
+        self.ctx.tell(&Event::Verifying(&path));
+        if self.request.quick {
+            return check_quick_len(self.ctx, self.repository, part);
+        }
+        let mut stream = PartStream::open(self.ctx.fs, self.repository, part.name)?;
+        let mut seen_len = 0;
+        let (found_len, found) = pump(
+            |piece| {
+                self.ctx.interrupt.check()?;
+                // What is longer than promised by a gigabyte is not read to its end.
+                if seen_len > part.len().saturating_add(1 << 30) {
+                    return Ok(0);
+                }
+                let read_len = stream.read_full(piece)?;
+                seen_len += read_len as u64;
+                Ok(read_len)
+            },
+            |piece| {
+                self.ctx.tell(&Event::Advanced(piece.len() as u64));
+                if let Some(content) = &mut content {
+                    content.see(piece);
+                }
+                Ok(())
+            },
+        )?;
+        if found_len != part.len() {
+            return Err(Error::size(path, part.name, found_len, part.len()));
+        }
+        if found != part.sum {
+            return Err(Error::Checksum { path, found, expected: part.sum, gzip: part.name.gzip });
+        }
+        Ok(())
+    }
+
+    /// An index must end where its data ends and, when the data went by, have what the data has. A missing
+    /// one is no problem: ZODB makes a new one.
+    fn verify_index(&mut self, part: &Part, content: Option<&Content>) {
+        let path = self.repository.index_path(part.name.stamp);
+        if self.ctx.fs.meta(&path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            return;
+        }
+        let checked = if self.request.quick {
+            self.check_index_end(&path, part.end_pos)
+        } else {
+            let truth = content.filter(|content| content.has_magic()).and_then(Content::index);
+            check_index(self.ctx, &path, part.end_pos, truth)
+        };
+        if let Err(reason) = checked {
+            self.problem(&VerifyProblem::Index { path, reason });
+        }
+    }
+
+    fn check_index_end(&self, path: &std::path::Path, end_pos: u64) -> Result<(), String> {
+        let input = crate::indexes::FileStream::open(self.ctx.fs, path).map_err(|error| error.to_string())?;
+        let found_pos = IndexReader::open(input).map_err(|error| error.to_string())?.end_pos();
+        if found_pos == end_pos {
+            return Ok(());
+        }
+        Err(format!("it is of a database of {found_pos} bytes, not of {end_pos}"))
+    }
+
+    /// The sums say that the files are what was written; this, that what was written is a database. Bytes
+    /// that do not even begin like one are somebody's own use of the format.
+    fn verify_structure(&mut self, last: &Part, content: Content) {
+        if !content.has_magic() {
+            return;
+        }
+        if let (_, Some(reason)) = content.judge(last.end_pos) {
+            self.problem(&VerifyProblem::Structure { path: self.repository.path_of(last.name), reason });
+        }
+    }
+}
+
+/// All lines that name a data file, in their order, doubled ones once.
+fn lines_as_parts(chain: &Chain) -> impl Iterator<Item = Part> + '_ {
+    let lines = chain.lines();
+    lines.iter().enumerate().filter(|(at, line)| *at == 0 || lines[at - 1] != **line).filter_map(
+        |(_, line)| {
+            Some(Part { name: line.name()?, start_pos: line.start_pos, end_pos: line.end_pos, sum: line.sum })
+        },
+    )
+}
+
+/// What the system says of a list that is not there.
+fn missing_dat(dat: PathBuf) -> VerifyProblem {
+    let error = std::io::Error::from_raw_os_error(ENOENT);
+    VerifyProblem::File(vfs::Error::new(Op::Open, &dat, error).into())
+}
+
+/// "No such file or directory", the same number on every Unix.
+const ENOENT: i32 = 2;

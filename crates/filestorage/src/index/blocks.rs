@@ -1,0 +1,183 @@
+use crate::{Error, Oid, RecordData, RecordHeader, Visitor};
+use std::collections::BTreeMap;
+
+/// Positions are kept and stored in six bytes.
+const POSITION_LIMIT: u64 = 1 << 48;
+const BLOCK_OIDS: usize = 256;
+
+/// Which record is the current one of each object: oid to position.
+///
+/// Oids are handed out in sequence, so they are kept in blocks of 256: a bitmap of those present and their
+/// positions, six bytes each, in order. That takes about 7 bytes an object where all are in use, and stays
+/// below 16 down to one object in twenty.
+#[derive(Debug, Clone, Default)]
+pub struct Index {
+    blocks: BTreeMap<u64, Block>,
+    count: u64,
+    too_large: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Block {
+    present: [u64; BLOCK_OIDS / 64],
+    positions: Vec<[u8; 6]>,
+}
+
+impl Block {
+    fn rank(&self, slot: usize) -> (bool, usize) {
+        let (word, bit) = (slot / 64, 1_u64 << (slot % 64));
+        let before: u32 = self.present[..word].iter().map(|bits| bits.count_ones()).sum();
+        let within = (self.present[word] & (bit - 1)).count_ones();
+        (self.present[word] & bit != 0, (before + within) as usize)
+    }
+
+    /// Whether the slot was empty.
+    fn set(&mut self, slot: usize, position: [u8; 6]) -> bool {
+        let (present, rank) = self.rank(slot);
+        if present {
+            self.positions[rank] = position;
+            return false;
+        }
+        if self.positions.len() == self.positions.capacity() {
+            // A quarter more instead of twice as much: the limit is on bytes an object.
+            self.positions.reserve_exact(self.positions.len() / 4 + 8);
+        }
+        self.positions.insert(rank, position);
+        self.present[slot / 64] |= 1 << (slot % 64);
+        true
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
+        let slots = (0..BLOCK_OIDS).filter(|slot| self.present[slot / 64] >> (slot % 64) & 1 == 1);
+        slots.zip(self.positions.iter().map(|position| unpack(*position)))
+    }
+}
+
+fn pack(pos: u64) -> [u8; 6] {
+    let [_, _, bytes @ ..] = pos.to_be_bytes();
+    bytes
+}
+
+fn unpack([a, b, c, d, e, f]: [u8; 6]) -> u64 {
+    u64::from_be_bytes([0, 0, a, b, c, d, e, f])
+}
+
+fn split(oid: Oid) -> (u64, usize) {
+    let number = oid.number();
+    (number >> 8, usize::from(number.to_be_bytes()[7]))
+}
+
+impl Index {
+    /// An index of no object.
+    pub fn new() -> Index {
+        Index::default()
+    }
+
+    /// The number of objects.
+    pub fn len(&self) -> u64 {
+        self.count
+    }
+
+    /// Whether there is no object.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The position of an object's current record.
+    pub fn get(&self, oid: Oid) -> Option<u64> {
+        let (block, slot) = split(oid);
+        let block = self.blocks.get(&block)?;
+        let (present, rank) = block.rank(slot);
+        present.then(|| unpack(block.positions[rank]))
+    }
+
+    /// Makes `pos` the position of the object's current record.
+    ///
+    /// # Errors
+    /// [`Error::PositionTooLarge`] from 2^48 on.
+    pub fn insert(&mut self, oid: Oid, pos: u64) -> Result<(), Error> {
+        if pos >= POSITION_LIMIT {
+            return Err(Error::PositionTooLarge { pos });
+        }
+        let (block, slot) = split(oid);
+        if self.blocks.entry(block).or_default().set(slot, pack(pos)) {
+            self.count += 1;
+        }
+        Ok(())
+    }
+
+    /// All objects with their positions, in ascending order of oid.
+    pub fn iter(&self) -> impl Iterator<Item = (Oid, u64)> + '_ {
+        self.blocks.iter().flat_map(|(block, entries)| {
+            let first = *block << 8;
+            entries.iter().map(move |(slot, pos)| (Oid::new(first | slot as u64), pos))
+        })
+    }
+
+    /// Whether a scan met a record that no index can point at.
+    ///
+    /// # Errors
+    /// [`Error::PositionTooLarge`] with the first such position.
+    pub fn check(&self) -> Result<(), Error> {
+        self.too_large.map_or(Ok(()), |pos| Err(Error::PositionTooLarge { pos }))
+    }
+}
+
+/// A scan with an index as its visitor fills it; [`Index::check`] tells afterwards whether all fitted.
+impl Visitor for Index {
+    fn record(&mut self, header: &RecordHeader, _data: RecordData) {
+        if self.insert(header.oid, header.pos).is_err() {
+            self.too_large.get_or_insert(header.pos);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    proptest! {
+        #[test]
+        fn behaves_like_a_sorted_map(
+            entries in proptest::collection::vec((0_u64..2000, 4_u64..POSITION_LIMIT), 0..600),
+            far in proptest::collection::vec((any::<u64>(), 4_u64..1000), 0..20),
+        ) {
+            let mut index = Index::new();
+            let mut map = BTreeMap::new();
+            for (oid, pos) in entries.into_iter().chain(far) {
+                index.insert(Oid::new(oid), pos).unwrap();
+                map.insert(oid, pos);
+            }
+            prop_assert_eq!(index.len(), map.len() as u64);
+            let all: Vec<_> = index.iter().map(|(oid, pos)| (oid.number(), pos)).collect();
+            prop_assert_eq!(all, map.clone().into_iter().collect::<Vec<_>>());
+            for oid in 0..2000 {
+                prop_assert_eq!(index.get(Oid::new(oid)), map.get(&oid).copied());
+            }
+        }
+    }
+
+    #[test]
+    fn a_position_of_2_to_the_48_is_refused_not_cut_short() {
+        let mut index = Index::new();
+        index.insert(Oid::ROOT, POSITION_LIMIT - 1).unwrap();
+        assert_eq!(index.get(Oid::ROOT), Some(POSITION_LIMIT - 1));
+        assert!(matches!(index.insert(Oid::ROOT, POSITION_LIMIT), Err(Error::PositionTooLarge { .. })));
+    }
+
+    #[test]
+    fn a_dense_index_takes_under_16_bytes_an_object() {
+        let mut index = Index::new();
+        for oid in 0..100_000 {
+            index.insert(Oid::new(oid), oid + 4).unwrap();
+        }
+        let heap_len: usize = index
+            .blocks
+            .values()
+            .map(|block| 2 * (size_of::<u64>() + size_of::<Block>()) + block.positions.capacity() * 6)
+            .sum();
+        assert!(heap_len < 100_000 * 16, "{heap_len}");
+    }
+}

@@ -1,0 +1,71 @@
+use crate::walker::Halt;
+use crate::{Damage, DamageKind, TransactionHeader, Visitor, Walker};
+
+/// A walk along bytes that pass by once, in pieces of any size: a copy is checked while it is made.
+#[derive(Debug)]
+pub struct StreamWalker {
+    walker: Walker,
+    /// Position of the next byte that will be fed.
+    pos: u64,
+    /// The first bytes of what the walker wants, when a piece ended inside of it.
+    carry: Vec<u8>,
+    stopped: Option<Halt>,
+}
+
+impl StreamWalker {
+    /// A walk over a stream whose first byte stands at `pos`, which is the walker's boundary or before it.
+    pub fn new(walker: Walker, pos: u64) -> StreamWalker {
+        StreamWalker { walker, pos, carry: Vec::new(), stopped: None }
+    }
+
+    /// Takes the next bytes of the stream. After a stop they are passed over.
+    pub fn feed(&mut self, mut bytes: &[u8], visitor: &mut dyn Visitor) {
+        while self.stopped.is_none() && !bytes.is_empty() {
+            let (want_pos, want_len) = self.walker.wants();
+            if want_len == 0 {
+                // Bytes behind the limit: more than were announced.
+                self.stopped = Some(Halt::ShortHeader);
+                return;
+            }
+            let gap_len = want_pos.saturating_sub(self.pos + self.carry.len() as u64);
+            let skip_len = usize::try_from(gap_len).unwrap_or(usize::MAX).min(bytes.len());
+            bytes = &bytes[skip_len..];
+            self.pos += skip_len as u64;
+            let take_len = (want_len - self.carry.len()).min(bytes.len());
+            self.take(&bytes[..take_len], want_len, visitor);
+            bytes = &bytes[take_len..];
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8], want_len: usize, visitor: &mut dyn Visitor) {
+        if self.carry.is_empty() && bytes.len() == want_len {
+            self.pos += want_len as u64;
+            self.stopped = self.walker.accept(bytes, visitor).err();
+            return;
+        }
+        self.carry.extend_from_slice(bytes);
+        if self.carry.len() == want_len {
+            self.pos += want_len as u64;
+            let wanted = std::mem::take(&mut self.carry);
+            self.stopped = self.walker.accept(&wanted, visitor).err();
+        }
+    }
+
+    /// The last transaction, when the stream was sound transactions to the limit and not a byte more.
+    ///
+    /// # Errors
+    /// Where it was not: the damage that stopped the walk, or the transaction that the stream cuts.
+    pub fn finish(self) -> Result<Option<TransactionHeader>, Damage> {
+        let limit_pos = self.walker.limit_pos();
+        match (self.stopped, self.walker.boundary_pos()) {
+            (None, Some(pos)) if pos == limit_pos => Ok(self.walker.last()),
+            (Some(Halt::Broken(damage)), _) => Err(damage),
+            (Some(Halt::Cut(header) | Halt::Voted(header)), _) => Err(unfinished(header.pos, limit_pos)),
+            _ => Err(unfinished(self.walker.boundary_pos().unwrap_or(self.pos), limit_pos.min(self.pos))),
+        }
+    }
+}
+
+fn unfinished(pos: u64, limit_pos: u64) -> Damage {
+    Damage { transaction_pos: pos, pos, kind: DamageKind::Unfinished { limit_pos } }
+}

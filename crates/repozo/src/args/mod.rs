@@ -1,0 +1,6 @@
+//! From the words of a command line to what is to be done.
+
+pub mod classic;
+mod getopt;
+/// The help text.
+pub mod help;

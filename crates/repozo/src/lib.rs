@@ -1,0 +1,65 @@
+//! The program `repozo` without its process: arguments in, exit status out, everything else a parameter.
+
+pub mod args;
+mod clock;
+mod cmd;
+mod report;
+mod signals;
+mod ui;
+
+pub use clock::SystemClock;
+pub use signals::catch_signals;
+
+use args::classic::{Action, ArgumentError, Invocation};
+use classic::{Clock, Interrupt};
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use vfs::Fs;
+
+/// Where a run happens.
+pub struct Session<'a> {
+    /// The disk.
+    pub fs: &'a dyn Fs,
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// Whether somebody asked to stop.
+    pub interrupt: &'a Interrupt,
+    /// Whether standard error is a terminal, which may show a bar.
+    pub is_terminal: bool,
+}
+
+/// Runs one invocation; its exit status.
+///
+/// | status | meaning |
+/// |---|---|
+/// | 0 | done, or nothing to do |
+/// | 1 | failed, or a usage error: as Python's repozo |
+/// | 128 + N | stopped by signal N |
+pub fn run(
+    program: &OsStr,
+    args: &[OsString],
+    session: &Session<'_>,
+    stdout: &mut dyn Write,
+    stderr: &mut (dyn Write + Send),
+) -> u8 {
+    match args::classic::parse(args) {
+        Ok(Invocation { action: Action::Help, .. }) => {
+            print(stdout, &args::help::text(program));
+            0
+        }
+        Ok(Invocation { action: Action::Version, .. }) => {
+            print(stdout, concat!("repozo ", env!("CARGO_PKG_VERSION"), "\n"));
+            0
+        }
+        Ok(invocation) => cmd::execute(&invocation, session, stdout, stderr),
+        Err(ArgumentError { message, .. }) => {
+            print(stderr, &format!("{}\n{message}\n", args::help::text(program)));
+            1
+        }
+    }
+}
+
+/// Help and errors have nowhere to go when their stream is closed.
+fn print(output: &mut dyn Write, text: &str) {
+    let _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+}

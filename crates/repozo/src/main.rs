@@ -1,0 +1,21 @@
+//! `repozo`: backups of ZODB FileStorage databases. All there is to see is in the library.
+
+use classic::Interrupt;
+use repozo::{Session, SystemClock, catch_signals, run};
+use std::io::{IsTerminal, stderr, stdout};
+use std::process::ExitCode;
+
+#[expect(clippy::disallowed_methods, reason = "argv is read here and nowhere else")]
+fn main() -> ExitCode {
+    let interrupt = Interrupt::default();
+    catch_signals(&interrupt);
+    let mut args = std::env::args_os();
+    let program = args.next().unwrap_or_default();
+    let session = Session {
+        fs: &vfs::OsFs,
+        clock: &SystemClock,
+        interrupt: &interrupt,
+        is_terminal: stderr().is_terminal(),
+    };
+    ExitCode::from(run(&program, &args.collect::<Vec<_>>(), &session, &mut stdout().lock(), &mut stderr()))
+}

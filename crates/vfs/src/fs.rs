@@ -1,0 +1,182 @@
+use crate::ReadAt;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// What a path names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Dir,
+    /// A pipe, socket or device.
+    Other,
+}
+
+/// Mode and owner of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access {
+    /// The permission bits, 0 to 0o7777.
+    pub mode: u32,
+    /// The owner's user id.
+    pub uid: u32,
+    /// The owning group's id.
+    pub gid: u32,
+}
+
+/// Mode and owner to give to a new file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grant {
+    /// The permission bits, 0 to 0o7777.
+    pub mode: u32,
+    /// The group; where it cannot be had, the group's permissions are left out.
+    pub gid: u32,
+    /// The owner, looked at only where this user is root; `None` keeps the user that creates the file.
+    pub uid: Option<u32>,
+}
+
+/// What the system says of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meta {
+    /// Length in bytes.
+    pub len: u64,
+    /// File, directory or other.
+    pub kind: FileKind,
+    /// Mode and owner.
+    pub access: Access,
+    /// Device and inode: equal for two names of one file. Not an identity over time, inodes are used again.
+    pub id: (u64, u64),
+    /// Time of the last change of the content.
+    pub modified: SystemTime,
+}
+
+/// A file opened for reading. It stays the same file when its name is given to another one.
+pub trait ReadFile: ReadAt {
+    /// Length, kind, mode, owner, identity.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    fn meta(&self) -> io::Result<Meta>;
+}
+
+/// A new file that is being written, front to back.
+pub trait NewFile: Send {
+    /// Writes all of `bytes` at the end.
+    ///
+    /// # Errors
+    /// Whatever the system says; how much was written is then unknown.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Sets owner and mode as far as this user may; whether all of it could be had.
+    ///
+    /// # Errors
+    /// When the mode cannot be set.
+    fn set_access(&mut self, grant: Grant) -> io::Result<bool>;
+
+    /// Flushes content and metadata to the disk. A failure is final: the system may have dropped the
+    /// pages, and a second call would lie.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    fn sync(&mut self) -> io::Result<()>;
+
+    /// Closes the file; a network file system may report a lost write only here.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    fn close(self: Box<Self>) -> io::Result<()>;
+}
+
+/// Alone, or together with other readers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockKind {
+    /// Nobody else, reader or writer.
+    Exclusive,
+    /// Any number of readers, no writer.
+    Shared,
+}
+
+/// A held lock: it ends when the value is dropped, and with the process.
+pub trait Lock: Send + Sync {}
+
+/// The few operations on files and directories that a backup needs.
+///
+/// The contract of every implementation is the suite in [`contract`](crate::contract).
+pub trait Fs: Send + Sync {
+    /// Opens a file for reading, never for writing; links are followed.
+    ///
+    /// # Errors
+    /// Whatever the system says; `IsADirectory` for a directory.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn ReadFile>>;
+
+    /// Creates a file that must not exist yet, mode 0600.
+    ///
+    /// # Errors
+    /// `AlreadyExists`, and whatever the system says.
+    fn create(&self, path: &Path) -> io::Result<Box<dyn NewFile>>;
+
+    /// What the path names; links are followed.
+    ///
+    /// # Errors
+    /// `NotFound`, and whatever the system says.
+    fn meta(&self, path: &Path) -> io::Result<Meta>;
+
+    /// Where `path` leads when every link in it is followed.
+    ///
+    /// # Errors
+    /// `NotFound` when the last component does not exist, and whatever the system says.
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf>;
+
+    /// The target of the symbolic link `path`, as stored, relative or not; `None` if it is no link or not there.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    fn link_target(&self, path: &Path) -> io::Result<Option<PathBuf>>;
+
+    /// The names in a directory, in no order, without `.` and `..`.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    fn list(&self, dir: &Path) -> io::Result<Vec<OsString>>;
+
+    /// Renames a file; what had the new name is replaced in one step.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    fn rename_over(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Renames a file to a name that nothing has yet.
+    ///
+    /// # Errors
+    /// `AlreadyExists`, then both files are as before; and whatever the system says.
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// `NotFound`, and whatever the system says.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the names in a directory durable.
+    ///
+    /// # Errors
+    /// `Unsupported` where the file system cannot do it; else whatever the system says.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// Locks an existing file or directory without waiting; `None` when somebody else holds it.
+    ///
+    /// # Errors
+    /// `Unsupported` where the file system cannot lock; else whatever the system says.
+    fn try_lock(&self, path: &Path, kind: LockKind) -> io::Result<Option<Box<dyn Lock>>>;
+
+    /// The bytes that this user may still write to the file system of `dir`.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    fn free_len(&self, dir: &Path) -> io::Result<u64>;
+
+    /// A number that no other draft of this moment has.
+    fn unique(&self) -> u64;
+}

@@ -1,0 +1,211 @@
+//! The real file system, and the only module of the project that touches it.
+#![expect(clippy::disallowed_methods, reason = "this is the module that the bans point to")]
+
+use crate::{Access, FileKind, Fs, Grant, Lock, LockKind, Meta, NewFile, ReadAt, ReadFile};
+use nix::errno::Errno;
+use std::ffi::OsString;
+use std::fs::{File, Metadata, OpenOptions, Permissions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// The file system of this machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OsFs;
+
+struct OsReadFile(File);
+
+impl ReadAt for OsReadFile {
+    fn read_at(&self, pos: u64, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.read_at(buf, pos)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+}
+
+impl ReadFile for OsReadFile {
+    fn meta(&self) -> io::Result<Meta> {
+        meta_of(&self.0.metadata()?)
+    }
+}
+
+struct OsNewFile(File);
+
+impl NewFile for OsNewFile {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes)
+    }
+
+    fn set_access(&mut self, grant: Grant) -> io::Result<bool> {
+        let mut mode = grant.mode;
+        let mut granted = true;
+        let now = self.0.metadata()?;
+        // The order matters: chown clears set-id bits, and the group must be right before it may read.
+        if now.gid() != grant.gid && std::os::unix::fs::fchown(&self.0, None, Some(grant.gid)).is_err() {
+            mode &= !0o070;
+            granted = false;
+        }
+        if let Some(uid) = grant.uid.filter(|uid| *uid != now.uid()) {
+            let root = nix::unistd::geteuid().is_root();
+            granted &= root && std::os::unix::fs::fchown(&self.0, Some(uid), None).is_ok();
+        }
+        self.0.set_permissions(Permissions::from_mode(mode))?;
+        Ok(granted)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.sync_all()
+    }
+
+    fn close(self: Box<Self>) -> io::Result<()> {
+        // Dropping a `File` hides what close says; a network file system may speak up only then.
+        nix::unistd::close(self.0).map_err(io::Error::from)
+    }
+}
+
+/// The open file description that carries the lock.
+struct OsLock(#[expect(dead_code, reason = "held for its drop")] File);
+
+impl Lock for OsLock {}
+
+impl Fs for OsFs {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn ReadFile>> {
+        let file = File::open(path)?;
+        if file.metadata()?.is_dir() {
+            return Err(Errno::EISDIR.into());
+        }
+        Ok(Box::new(OsReadFile(file)))
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn NewFile>> {
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        Ok(Box::new(OsNewFile(file)))
+    }
+
+    fn meta(&self, path: &Path) -> io::Result<Meta> {
+        meta_of(&std::fs::metadata(path)?)
+    }
+
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        std::fs::canonicalize(path)
+    }
+
+    fn link_target(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+        match std::fs::read_link(path) {
+            Ok(target) => Ok(Some(target)),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidInput) => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<OsString>> {
+        std::fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name())).collect()
+    }
+
+    fn rename_over(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        match rename_noreplace(from, to) {
+            Err(error) if is_unsupported(&error) => {
+                // A hard link does not clobber either; a crash between the two calls leaves two names of
+                // one complete file, and the draft's name is swept by the next run.
+                std::fs::hard_link(from, to)?;
+                std::fs::remove_file(from)
+            }
+            result => result,
+        }
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        match File::open(dir)?.sync_all() {
+            Err(error) if is_unsupported(&error) => Err(io::ErrorKind::Unsupported.into()),
+            result => result,
+        }
+    }
+
+    fn try_lock(&self, path: &Path, kind: LockKind) -> io::Result<Option<Box<dyn Lock>>> {
+        let file = File::open(path)?;
+        let locked = match kind {
+            LockKind::Exclusive => file.try_lock(),
+            LockKind::Shared => file.try_lock_shared(),
+        };
+        match locked {
+            Ok(()) => Ok(Some(Box::new(OsLock(file)))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            // A network file system may turn flock into a byte-range lock, which a directory cannot have.
+            Err(TryLockError::Error(error))
+                if is_unsupported(&error) || is_errno(&error, &[Errno::EBADF, Errno::ENOLCK]) =>
+            {
+                Err(io::ErrorKind::Unsupported.into())
+            }
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn free_len(&self, dir: &Path) -> io::Result<u64> {
+        let stat = nix::sys::statvfs::statvfs(dir)?;
+        Ok(stat.blocks_available().saturating_mul(stat.fragment_size()))
+    }
+
+    fn unique(&self) -> u64 {
+        fastrand::u64(..)
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn rename_noreplace(from: &Path, to: &Path) -> io::Result<()> {
+    use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+    renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE).map_err(io::Error::from)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn rename_noreplace(_from: &Path, _to: &Path) -> io::Result<()> {
+    Err(Errno::ENOSYS.into())
+}
+
+fn is_unsupported(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported
+        || is_errno(error, &[Errno::EINVAL, Errno::ENOSYS, Errno::ENOTSUP, Errno::EOPNOTSUPP])
+}
+
+fn is_errno(error: &io::Error, errnos: &[Errno]) -> bool {
+    error.raw_os_error().is_some_and(|raw| errnos.iter().any(|errno| *errno as i32 == raw))
+}
+
+fn meta_of(metadata: &Metadata) -> io::Result<Meta> {
+    let kind = if metadata.is_file() {
+        FileKind::File
+    } else if metadata.is_dir() {
+        FileKind::Dir
+    } else {
+        FileKind::Other
+    };
+    Ok(Meta {
+        len: metadata.len(),
+        kind,
+        access: Access { mode: metadata.mode() & 0o7777, uid: metadata.uid(), gid: metadata.gid() },
+        id: (metadata.dev(), metadata.ino()),
+        modified: metadata.modified()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_the_contract_of_fs() {
+        let dir = tempfile::tempdir().unwrap();
+        crate::contract::check(&OsFs, dir.path());
+    }
+}

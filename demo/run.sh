@@ -1,0 +1,133 @@
+#!/bin/sh
+# Backups and recoveries of a database that grows, as a user would do them.
+# Each recovered file is compared with the database as it was.
+#
+# REPOZO      the program (default target/release/repozo)
+# DEMO_PAUSE  seconds to wait before each backup, for a repozo that does not
+#             itself wait for a new file name; names have a resolution of 1 s
+set -eu
+
+here=$(cd "$(dirname "$0")/.." && pwd)
+data=$here/tests/data/growth
+repozo=${REPOZO:-$here/target/release/repozo}
+case $repozo in
+    /*) ;;
+    */*) repozo=$PWD/$repozo ;;
+esac
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+cd "$work"
+
+note() { printf '\n# %s\n' "$*"; }
+
+fail() {
+    printf 'demo: %s\n' "$*" >&2
+    exit 1
+}
+
+# Shows a command and runs it; messages (stderr) appear in their place.
+run() {
+    printf '$ %s\n' "$*"
+    name=$1
+    shift
+    if [ "$name" = repozo ]; then name=$repozo; fi
+    "$name" "$@" 2>&1 || fail "exit status $?"
+}
+
+backup() {
+    if [ -n "${DEMO_PAUSE:-}" ]; then sleep "$DEMO_PAUSE"; fi
+    run repozo "$@"
+}
+
+# stage NUMBER: the database becomes what it was after that stage.
+stage() {
+    length=$(awk -v n="$1" '$1 == n { print $2 }' "$data/stages.txt")
+    if [ "$1" = 5 ]; then
+        cp "$data/stage-5-packed.fs" new.fs
+    else
+        head -c "$length" "$data/stage-4.fs" > new.fs
+    fi
+    [ "$(($(wc -c < new.fs)))" = "$length" ] || fail "stage $1 is incomplete"
+    cp new.fs "stage-$1.fs"
+    mv new.fs Data.fs
+}
+
+# count PATTERN: how many files of the repository match.
+count() { find repository -name "$1" | wc -l | tr -d ' '; }
+
+data_files() { find repository -name '*fs' -o -name '*fsz' | sort; }
+
+expect() { [ "$1" = "$2" ] || fail "$3: $1 instead of $2"; }
+
+note 'A new database, and its first full backup'
+stage 1
+mkdir repository
+backup -B -v -F -r repository -f Data.fs
+expect "$(count '*.fs')" 1 'full backups'
+first=$(basename repository/*.fs .fs)
+
+note 'The database grows: only what is new is saved'
+stage 2
+backup -B -v -Q -r repository -f Data.fs
+expect "$(count '*.deltafs')" 1 'increments'
+
+note 'It grows again: a compressed increment'
+stage 3
+backup -BvQz -r repository -f Data.fs
+expect "$(count '*.deltafsz')" 1 'compressed increments'
+
+note 'Nothing new: nothing is written'
+before=$(data_files)
+backup -BvQ -r repository -f Data.fs
+expect "$(data_files)" "$before" 'data files'
+
+note 'Is the repository sound?'
+run repozo -V -v -r repository
+
+note 'Recover the newest state'
+run repozo -R -v -r repository -o newest.fs
+run cmp newest.fs stage-3.fs
+
+note 'Recover the state of the first backup'
+run repozo -R -v -r repository -D "$first" -o first.fs
+run cmp first.fs stage-1.fs
+
+note 'Recover to a pipe'
+# A pipe has no status of its own program in sh, so that goes to a file.
+printf '$ repozo -R -r repository | cmp - stage-3.fs\n'
+{ "$repozo" -R -r repository && echo done > piped; } | cmp - stage-3.fs \
+    || fail 'the piped state differs'
+[ -f piped ] || fail 'the recovery to a pipe failed'
+
+note 'After a pack the old bytes are gone: a full backup without asking for it'
+stage 5
+backup -BvQ -r repository -f Data.fs
+expect "$(count '*.fs')" 2 'full backups'
+run repozo -V -v -r repository
+run repozo -R -v -w -r repository -o packed.fs
+run cmp packed.fs stage-5.fs
+
+note 'The older states are still there'
+run repozo -R -r repository -D "$first" -o first-again.fs
+run cmp first-again.fs stage-1.fs
+
+note 'One byte of a copy of the repository is damaged: verify tells which file'
+cp -R repository damaged
+victim=$(find damaged -name '*.fs' | sort | tail -n 1)
+byte=$(od -An -tu1 -j 5000 -N 1 "$victim" | tr -d ' ')
+# shellcheck disable=SC2059  # the format is the byte
+printf "\\$(printf '%03o' $((byte ^ 255)))" |
+    dd of="$victim" bs=1 seek=5000 conv=notrunc 2> dd.log ||
+    fail "$(cat dd.log)"
+printf '$ repozo -V -r damaged\n'
+status=0
+"$repozo" -V -r damaged > verdict 2>&1 || status=$?
+cat verdict
+printf '# exit status %s\n' "$status"
+expect "$status" 1 'exit status'
+grep -q "$(basename "$victim")" verdict || fail "$victim is not named"
+
+printf '\ndemo: everything matches\n'

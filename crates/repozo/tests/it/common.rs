@@ -1,0 +1,53 @@
+//! Our program in process, with a clock that stands still, and as the real binary.
+
+
+use classic::Interrupt;
+use repozo::{Session, run};
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::process::Command;
+use testkit::{Ran, TestClock};
+
+/// Runs our program in this process at the clock's time.
+pub(crate) fn ours<S: AsRef<OsStr>>(clock: &TestClock, args: &[S]) -> Ran {
+    ours_with(&vfs::OsFs, clock, args)
+}
+
+/// The same on a given file system.
+pub(crate) fn ours_with<S: AsRef<OsStr>>(fs: &dyn vfs::Fs, clock: &TestClock, args: &[S]) -> Ran {
+    let args: Vec<OsString> = args.iter().map(|arg| arg.as_ref().to_owned()).collect();
+    let interrupt = Interrupt::default();
+    let session = Session { fs, clock, interrupt: &interrupt, is_terminal: false };
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let status = run("repozo".as_ref(), &args, &session, &mut stdout, &mut stderr);
+    Ran { status, stdout, stderr: String::from_utf8(stderr).unwrap() }
+}
+
+/// The real binary, which has the real clock.
+pub(crate) fn binary() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_repozo"))
+}
+
+/// Runs the real binary to its end.
+pub(crate) fn run_binary<S: AsRef<OsStr>>(args: &[S]) -> Ran {
+    let output = binary().args(args).output().unwrap();
+    Ran {
+        status: u8::try_from(output.status.code().unwrap()).unwrap(),
+        stdout: output.stdout,
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// Arguments from words and paths.
+
+macro_rules! args {
+    ($($arg:expr),* $(,)?) => { [$(std::ffi::OsString::from($arg)),*] };
+}
+
+/// The bytes of a file.
+#[track_caller]
+pub(crate) fn content(path: &Path) -> Vec<u8> {
+    std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+pub(crate) use args;

@@ -1,0 +1,14 @@
+//! The program as its users meet it. One binary, one module a subject.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests speak by panicking, and look at the real disk"
+)]
+
+mod cli;
+mod common;
+mod interop;
+mod safety;
+mod upstream;

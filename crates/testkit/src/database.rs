@@ -1,0 +1,135 @@
+use std::collections::BTreeMap;
+
+/// A `Data.fs` in memory, written as ZODB writes one. Tids count up from a fixed one.
+#[derive(Debug, Clone)]
+pub struct Database {
+    bytes: Vec<u8>,
+    tid: u64,
+    current: BTreeMap<u64, u64>,
+    ends: Vec<u64>,
+}
+
+impl Default for Database {
+    fn default() -> Database {
+        Database::new()
+    }
+}
+
+impl Database {
+    /// A database without transactions.
+    pub fn new() -> Database {
+        Database { bytes: b"FS30".to_vec(), tid: 0x03f4_7f95_0000_0000, current: BTreeMap::new(), ends: vec![4] }
+    }
+
+    /// One with `count` transactions of a few objects each.
+    pub fn with_transactions(count: u64) -> Database {
+        let mut database = Database::new();
+        for number in 0..count {
+            database.commit(&[(number % 7, 50 + usize::try_from(number).unwrap() * 13 % 300), (number, 20)]);
+        }
+        database
+    }
+
+    /// The same, of another history: its tids are others.
+    pub fn of_another_history(count: u64) -> Database {
+        let mut database = Database::new();
+        database.tid = 0x03e0_0000_0000_0001;
+        for number in 0..count {
+            database.commit(&[(number % 7, 60)]);
+        }
+        database
+    }
+
+    /// The file as it is.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Length of the file.
+    pub fn len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    /// Never: there is always the magic.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// Every position between two transactions, and the end.
+    pub fn ends(&self) -> &[u64] {
+        &self.ends
+    }
+
+    /// Appends a committed transaction with one record per (oid, length of data).
+    pub fn commit(&mut self, records: &[(u64, usize)]) {
+        self.append(b' ', records);
+        self.ends.push(self.len());
+        for (oid, pos) in self.positions(records) {
+            self.current.insert(oid, pos);
+        }
+    }
+
+    /// Appends a transaction that is voted and not finished.
+    pub fn vote(&mut self, records: &[(u64, usize)]) {
+        self.append(b'c', records);
+    }
+
+    /// Cuts off what stands behind the last committed transaction.
+    pub fn abort(&mut self) {
+        self.bytes.truncate(usize::try_from(*self.ends.last().unwrap()).unwrap());
+    }
+
+    fn append(&mut self, status: u8, records: &[(u64, usize)]) {
+        self.tid += 0x1_0000;
+        let pos = self.len();
+        let len = 23 + 4 + records.iter().map(|(_, data_len)| 42 + *data_len as u64).sum::<u64>();
+        self.bytes.extend(self.tid.to_be_bytes());
+        self.bytes.extend(len.to_be_bytes());
+        self.bytes.push(status);
+        self.bytes.extend([0, 1, 0, 3, 0, 0]);
+        self.bytes.extend(b"unot");
+        for (oid, data_len) in records {
+            let previous = self.current.get(oid).copied().unwrap_or(0);
+            for field in [*oid, self.tid, previous, pos] {
+                self.bytes.extend(field.to_be_bytes());
+            }
+            self.bytes.extend([0, 0]);
+            self.bytes.extend((*data_len as u64).to_be_bytes());
+            let fill = self.tid.wrapping_mul(31).wrapping_add(*oid).to_be_bytes();
+            self.bytes.extend(fill.iter().cycle().take(*data_len));
+        }
+        self.bytes.extend(len.to_be_bytes());
+    }
+
+    fn positions(&self, records: &[(u64, usize)]) -> Vec<(u64, u64)> {
+        let len: u64 = records.iter().map(|(_, data_len)| 42 + *data_len as u64).sum();
+        let mut pos = self.len() - 8 - len;
+        let mut positions = Vec::new();
+        for (oid, data_len) in records {
+            positions.push((*oid, pos));
+            pos += 42 + *data_len as u64;
+        }
+        positions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use filestorage::{Boundary, Nothing, committed_end};
+
+    #[test]
+    fn what_it_builds_is_sound_and_ends_where_it_says() {
+        let mut database = Database::with_transactions(20);
+        let end = |database: &Database| {
+            let bytes = database.bytes().to_vec();
+            committed_end(&bytes, Boundary::start(&bytes).unwrap(), &mut Nothing).unwrap().end_pos
+        };
+        assert_eq!(end(&database), database.len());
+        let before = database.len();
+        database.vote(&[(3, 100)]);
+        assert_eq!(end(&database), before);
+        database.abort();
+        assert_eq!(database.len(), before);
+    }
+}

@@ -125,7 +125,9 @@ fn split_last_field(line: &[u8]) -> Option<(&[u8], &[u8])> {
 
 fn parse_number(digits: &[u8]) -> Option<u64> {
     let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    is_number.then(|| std::str::from_utf8(digits).ok()?.parse().ok())?
+    let number: u64 = is_number.then(|| std::str::from_utf8(digits).ok()?.parse().ok())??;
+    // No file is that long, and sums of two positions must fit.
+    (number < 1 << 62).then_some(number)
 }
 
 #[cfg(test)]

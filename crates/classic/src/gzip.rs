@@ -120,7 +120,11 @@ mod tests {
         for at in 10..file.len() {
             let mut flipped = file.clone();
             flipped[at] ^= 1;
-            assert_ne!(read(&flipped).ok(), Some(vec![b'x'; 500]), "byte {at}");
+            // Some bits of the last deflate byte mean nothing: the same bytes are fine, others never.
+            assert!(
+                read(&flipped).is_ok_and(|bytes| bytes == [b'x'; 500]) || read(&flipped).is_err(),
+                "byte {at}"
+            );
         }
     }
 }

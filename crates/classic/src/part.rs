@@ -2,7 +2,7 @@ use crate::gzip::{GzipReader, trailer_len};
 use crate::{BackupName, Error, Repository};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use vfs::{FileKind, Fs, Op, ReadAt, ReadFile};
+use vfs::{Fs, Op, ReadAt, ReadFile};
 
 /// The uncompressed bytes of one data file, front to back.
 pub(crate) struct PartStream {
@@ -97,19 +97,14 @@ impl QuickLen {
     /// Looks at the file's length, and for gzip at its last four bytes.
     ///
     /// # Errors
-    /// The system's; also when it is no regular file.
+    /// The system's.
     pub(crate) fn of(fs: &dyn Fs, path: &Path, name: BackupName) -> Result<QuickLen, Error> {
         let at_path = |op| vfs::Error::at(op, path);
         let file = fs.open(path).map_err(at_path(Op::Open))?;
-        let meta = file.meta().map_err(at_path(Op::Stat))?;
-        if meta.kind != FileKind::File {
-            let error = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
-            return Err(vfs::Error::new(Op::Open, path, error).into());
-        }
         if name.gzip {
             return Ok(QuickLen::Gzip(trailer_len(&*file as &dyn ReadAt).map_err(at_path(Op::Read))?));
         }
-        Ok(QuickLen::Plain(meta.len))
+        Ok(QuickLen::Plain(file.len().map_err(at_path(Op::Stat))?))
     }
 
     /// Whether the file can hold `len` uncompressed bytes, as far as that can be seen.

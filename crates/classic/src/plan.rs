@@ -110,6 +110,8 @@ pub fn begin(full_requested: bool, quick: bool, chain: &ChainFacts) -> Result<Co
         ChainFacts::NoFiles => Err(FullReason::NoFiles),
         ChainFacts::NoFull => Err(FullReason::NoFull),
         ChainFacts::NoLines if quick => Err(FullReason::NoDat),
+        // What cannot be read cannot be written anew either.
+        ChainFacts::Faulty(fault @ Fault::Unreadable(_)) => Err(FullReason::Unsound(fault.clone())),
         ChainFacts::Faulty(fault) if quick => Err(FullReason::Unsound(fault.clone())),
         ChainFacts::NoLines | ChainFacts::Faulty(_) => Ok(Comparison::ByName),
         ChainFacts::Sound if quick => Ok(Comparison::Last),
@@ -164,6 +166,7 @@ mod tests {
     #[test]
     fn a_full_is_made_at_once_where_nothing_can_be_compared() {
         let faulty = ChainFacts::Faulty(Fault::BadLine { number: 2 });
+        let unreadable = Fault::Unreadable("Is a directory".to_owned());
         for (requested, quick, chain, expected) in [
             (true, false, ChainFacts::Sound, Err(FullReason::Requested)),
             (true, true, ChainFacts::NoFiles, Err(FullReason::Requested)),
@@ -174,6 +177,7 @@ mod tests {
             (false, false, ChainFacts::NoLines, Ok(Comparison::ByName)),
             (false, true, faulty.clone(), Err(FullReason::Unsound(Fault::BadLine { number: 2 }))),
             (false, false, faulty, Ok(Comparison::ByName)),
+            (false, false, ChainFacts::Faulty(unreadable.clone()), Err(FullReason::Unsound(unreadable))),
             (false, true, ChainFacts::Sound, Ok(Comparison::Last)),
             (false, false, ChainFacts::Sound, Ok(Comparison::Listed)),
         ] {

@@ -94,9 +94,20 @@ pub(crate) fn finish_removal(
         let names = ctx.fs.list(repository.dir()).map_err(vfs::Error::at(Op::List, repository.dir()))?;
         let mut data: Vec<BackupName> = names.iter().filter_map(|name| BackupName::parse(name)).collect();
         data.sort();
-        let next_full = data.iter().copied().find(|name| name.is_full() && name.stamp > stamp);
-        let of_chain = |name: &BackupName| name.stamp >= stamp && next_full.is_none_or(|next| *name < next);
-        let files: Vec<BackupName> = data.into_iter().filter(of_chain).collect();
+        let next_full = data
+            .iter()
+            .map(|name| (name.is_full(), name.stamp))
+            .find(|(full, other)| *full && *other > stamp);
+        let of_chain = |other: Stamp| other >= stamp && next_full.is_none_or(|(_, next)| other < next);
+        for name in &names {
+            // Of a data file that went, the index may still be there.
+            if let Some(Companion::Index(other)) = Companion::parse(name)
+                && of_chain(other)
+            {
+                publish::remove(ctx.fs, &repository.index_path(other))?;
+            }
+        }
+        let files: Vec<BackupName> = data.into_iter().filter(|name| of_chain(name.stamp)).collect();
         remove_files(ctx, repository, &files)?;
     }
     publish::remove(ctx.fs, &marker)?;

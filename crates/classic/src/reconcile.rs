@@ -4,7 +4,8 @@
 //! |---|---|
 //! | drafts of dead runs | removed |
 //! | a removal that had begun | finished |
-//! | behind the end of a chain, a data file without a line that continues it | listed ("adopted") |
+//! | a full without a list and without incrementals, sound by itself | listed ("adopted") |
+//! | behind the end of a chain, a data file without a line that continues it | the same |
 //! | any other data file without a line, where the list fits together | renamed `NAME.unlisted` |
 //! | an incremental before every full | renamed `NAME.unlisted` |
 //! | a chain whose list does not fit together | left as it is; `plan` does not build on it |
@@ -12,12 +13,13 @@
 //! Every step is one rename, so a crash between two of them leaves less of the same to do. Nothing is
 //! deleted but drafts and what was being deleted, and everything is told.
 
+use crate::copy::pump;
 use crate::name::Companion;
 use crate::part::PartStream;
 use crate::reader::ChainReader;
 use crate::repository::Survey;
-use crate::{BackupName, Chain, Context, Dat, DatLine, Error, Notice, Part, Repository, prune};
-use filestorage::{Boundary, Problem, Visitor, Walker};
+use crate::{BackupName, Chain, Context, Dat, DatLine, Error, Fault, Notice, Part, Repository, prune};
+use filestorage::{Boundary, Magic, Problem, StreamWalker, Visitor, Walker};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -84,25 +86,36 @@ fn settle(ctx: &Context<'_>, repository: &Repository<'_>, chain: &Chain) -> Resu
         ctx.notice(Notice::TornLine(repository.dat_path(chain.stamp())));
         write_dat(ctx, repository, chain.full, &dat.lines)?;
     }
-    if tiling.fault.is_some() || tiling.unlisted.is_empty() {
-        return Ok(false);
-    }
     let mut parts = tiling.parts;
+    match tiling.fault {
+        // A run that died just before it wrote the first list. With incrementals behind it, the list was lost
+        // otherwise, and what else it held is not known.
+        Some(Fault::NoLines) if chain.files == [chain.full] => {}
+        Some(_) => return Ok(false),
+        None if tiling.unlisted.is_empty() => return Ok(false),
+        None => {}
+    }
     for name in tiling.unlisted {
-        match prove_continuation(ctx, repository, &parts, name)? {
+        match prove_place(ctx, repository, &parts, name)? {
             Some(part) => {
                 parts.push(part);
-                let mut lines = chain.lines().to_vec();
-                let known = lines.iter().filter_map(DatLine::name).collect::<Vec<_>>();
-                let adopted = parts.iter().filter(|part| !known.contains(&part.name));
-                lines.extend(adopted.map(|part| line_of(repository, part)));
-                write_dat(ctx, repository, chain.full, &lines)?;
+                adopt(ctx, repository, chain, &parts)?;
                 ctx.notice(Notice::Adopted(repository.path_of(name)));
             }
+            None if name.is_full() => return Ok(false),
             None => set_aside(ctx, repository, name)?,
         }
     }
     Ok(true)
+}
+
+/// Lists the parts that the list of the chain does not have yet.
+fn adopt(ctx: &Context<'_>, repository: &Repository<'_>, chain: &Chain, parts: &[Part]) -> Result<(), Error> {
+    let mut lines = chain.lines().to_vec();
+    let known: Vec<BackupName> = lines.iter().filter_map(DatLine::name).collect();
+    let missing = parts.iter().filter(|part| !known.contains(&part.name));
+    lines.extend(missing.map(|part| line_of(repository, part)));
+    write_dat(ctx, repository, chain.full, &lines)
 }
 
 /// The line that lists a part.
@@ -131,51 +144,70 @@ pub(crate) fn write_dat(
     Ok(())
 }
 
-/// The place of a data file that no line names, if its content proves that it continues `parts`: it stands
-/// behind them by name, and its records name the very positions that they would have there.
+/// The place of a data file that no line names, if its content proves it: behind `parts`, where it stands by
+/// name, its records name the very positions that they have there. A full proves itself the same way.
 ///
-/// An empty one (Python writes such) continues anything.
+/// An empty incremental (Python writes such) continues anything.
 ///
 /// # Errors
-/// When the parts before it cannot be read. A file that cannot be read itself proves nothing.
-pub(crate) fn prove_continuation(
+/// An interruption. A file that cannot be read proves nothing.
+pub(crate) fn prove_place(
     ctx: &Context<'_>,
     repository: &Repository<'_>,
     parts: &[Part],
     name: BackupName,
 ) -> Result<Option<Part>, Error> {
-    let Some(last) = parts.last().filter(|last| last.name < name && !name.is_full()) else { return Ok(None) };
-    let start_pos = last.end_pos;
-    let summed = PartStream::open(ctx.fs, repository, name)
-        .and_then(|mut stream| crate::copy::pump(|piece| stream.read_full(piece), |_| ctx.interrupt.check()));
-    let (len, sum) = match summed {
-        Ok(summed) => summed,
-        Err(error @ Error::Interrupted { .. }) => return Err(error),
-        Err(_) => return Ok(None),
+    match try_prove_place(ctx, repository, parts, name) {
+        Err(error @ Error::Interrupted { .. }) => Err(error),
+        result => Ok(result.ok().flatten()),
+    }
+}
+
+fn try_prove_place(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    parts: &[Part],
+    name: BackupName,
+) -> Result<Option<Part>, Error> {
+    let in_order = match parts.last() {
+        None => name.is_full(),
+        Some(last) => last.name < name && !name.is_full(),
     };
+    if !in_order {
+        return Ok(None);
+    }
+    let start_pos = parts.last().map_or(0, |last| last.end_pos);
+    let mut stream = PartStream::open(ctx.fs, repository, name)?;
+    let (len, sum) = pump(|piece| stream.read_full(piece), |_| ctx.interrupt.check())?;
     let part = Part { name, start_pos, end_pos: start_pos + len, sum };
-    if len == 0 {
+    if len == 0 && !name.is_full() {
         return Ok(Some(part));
     }
     let before = ChainReader::new(ctx.fs, repository, parts);
-    let Ok(Some(boundary)) = Boundary::at(&before, start_pos) else { return Ok(None) };
-    let mut evidence = Evidence::default();
-    let mut walk =
-        filestorage::StreamWalker::new(Walker::new(start_pos, boundary.last_tid(), part.end_pos), start_pos);
+    let walker = match Boundary::at(&before, start_pos) {
+        _ if name.is_full() => Walker::new(Magic::LEN, None, part.end_pos),
+        Ok(Some(boundary)) => Walker::new(start_pos, boundary.last_tid(), part.end_pos),
+        _ => return Ok(None),
+    };
+    let (mut evidence, mut walk) = (Evidence::default(), StreamWalker::new(walker, start_pos));
     let mut stream = PartStream::open(ctx.fs, repository, name)?;
-    crate::copy::pump(
+    pump(
         |piece| stream.read_full(piece),
         |piece| {
+            evidence.head.extend(piece.iter().take(4_usize.saturating_sub(evidence.head.len())));
             walk.feed(piece, &mut evidence);
             Ok(())
         },
     )?;
-    Ok((walk.finish().is_ok() && evidence.record_count > 0 && evidence.problem_count == 0).then_some(part))
+    let has_magic = evidence.head.as_slice().try_into().is_ok_and(|head| Magic::decode(head).is_some());
+    let proven = walk.finish().is_ok() && evidence.record_count > 0 && evidence.problem_count == 0;
+    Ok((proven && (has_magic || !name.is_full())).then_some(part))
 }
 
 /// Records name positions; transactions without any prove nothing.
 #[derive(Default)]
 struct Evidence {
+    head: Vec<u8>,
     record_count: u64,
     problem_count: u64,
 }

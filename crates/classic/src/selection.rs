@@ -1,6 +1,6 @@
 //! Which data files make up the state at a moment, and in what order.
 
-use crate::reconcile::prove_continuation;
+use crate::reconcile::prove_place;
 use crate::repository::Survey;
 use crate::{
     BackupName, Chain, Context, DatLine, DatState, Error, Fault, Limit, Notice, Part, Repository, Sum,
@@ -181,7 +181,7 @@ impl<'a> Laying<'a> {
             Some(_) => None,
             // With every byte to be checked, what no line vouches for is not used.
             None if self.strict => None,
-            None => prove_continuation(self.ctx, self.repository, &self.parts, name)?,
+            None => prove_place(self.ctx, self.repository, &self.parts, name)?,
         };
         match found {
             Some(_) if self.strict => {

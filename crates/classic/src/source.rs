@@ -1,7 +1,7 @@
 use crate::Error;
 use filestorage::TransactionHeader;
 use std::path::{Path, PathBuf};
-use vfs::{Access, FileKind, Fs, Op, ReadAt, ReadFile};
+use vfs::{Access, Fs, Op, ReadAt, ReadFile};
 
 /// The database that is backed up, opened once.
 ///
@@ -19,14 +19,10 @@ impl Source {
     /// Opens the database for reading.
     ///
     /// # Errors
-    /// The system's, with the path; when it is no regular file.
+    /// The system's, with the path.
     pub(crate) fn open(fs: &dyn Fs, path: &Path) -> Result<Source, Error> {
         let file = fs.open(path).map_err(vfs::Error::at(Op::Open, path))?;
         let meta = file.meta().map_err(vfs::Error::at(Op::Stat, path))?;
-        if meta.kind != FileKind::File {
-            let error = std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file");
-            return Err(vfs::Error::new(Op::Open, path, error).into());
-        }
         Ok(Source { path: path.to_owned(), access: meta.access, len: meta.len, file })
     }
 

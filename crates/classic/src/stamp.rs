@@ -27,9 +27,13 @@ impl Stamp {
 
     /// The moment when a clock shows this stamp; `None` if it is no possible date.
     pub fn time(&self) -> Option<SystemTime> {
-        let parsed = jiff::civil::DateTime::strptime("%Y-%m-%d-%H-%M-%S", self.as_str()).ok()?;
-        let zoned = parsed.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+        let zoned = self.date()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
         Some(SystemTime::from(zoned.timestamp()))
+    }
+
+    /// The date that this is, up to the last second of 9999; `None` if it is no possible one.
+    fn date(&self) -> Option<jiff::civil::DateTime> {
+        jiff::civil::DateTime::strptime("%Y-%m-%d-%H-%M-%S", self.as_str()).ok()
     }
 
     /// How long from `now` until a clock shows a later stamp than this; zero if it does.
@@ -84,7 +88,7 @@ impl Limit {
             return None;
         }
         let first_second = format!("{text}{}", &"0000-00-00-00-00-00"[text.len()..]);
-        Stamp::parse(first_second.as_bytes())?.time()?;
+        Stamp::parse(first_second.as_bytes())?.date()?;
         Some(Limit::Date(text.to_owned()))
     }
 

@@ -56,7 +56,8 @@ impl Run<'_> {
     }
 
     fn verify_all(&mut self, survey: &Survey) -> Result<(), Error> {
-        let total_len = survey.chains.iter().map(|chain| chain.tile().end_pos()).sum();
+        let lens = survey.chains.iter().map(|chain| chain.tile().end_pos());
+        let total_len = lens.fold(0, u64::saturating_add);
         let total_len = (!self.request.quick).then_some(total_len);
         self.ctx.tell(&Event::Began { phase: Phase::Verifying, total_len });
         for name in &survey.strays {

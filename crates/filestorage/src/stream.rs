@@ -22,15 +22,18 @@ impl StreamWalker {
     pub fn feed(&mut self, mut bytes: &[u8], visitor: &mut dyn Visitor) {
         while self.stopped.is_none() && !bytes.is_empty() {
             let (want_pos, want_len) = self.walker.wants();
+            let gap_len = want_pos.saturating_sub(self.pos + self.carry.len() as u64);
+            let skip_len = usize::try_from(gap_len).unwrap_or(usize::MAX).min(bytes.len());
+            bytes = &bytes[skip_len..];
+            self.pos += skip_len as u64;
+            if bytes.is_empty() {
+                return;
+            }
             if want_len == 0 {
                 // Bytes behind the limit: more than were announced.
                 self.stopped = Some(Halt::ShortHeader);
                 return;
             }
-            let gap_len = want_pos.saturating_sub(self.pos + self.carry.len() as u64);
-            let skip_len = usize::try_from(gap_len).unwrap_or(usize::MAX).min(bytes.len());
-            bytes = &bytes[skip_len..];
-            self.pos += skip_len as u64;
             let take_len = (want_len - self.carry.len()).min(bytes.len());
             self.take(&bytes[..take_len], want_len, visitor);
             bytes = &bytes[take_len..];

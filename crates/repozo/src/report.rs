@@ -19,6 +19,8 @@ pub(crate) fn text(error: &Error) -> String {
         Error::Index { path, error: IndexError::Source(filestorage::Error::Io(source)) } => {
             system_text(path, source, "write".to_owned())
         }
+        // What the system says when a file is listed like a directory; the number is the same on every Unix.
+        Error::NotADirectory { dir } => format!("[Errno 20] Not a directory: {}", quoted(dir)),
         error => one_line(&error.to_string()),
     }
 }
@@ -99,7 +101,9 @@ mod tests {
             "[Errno 2] No such file or directory: 'a\\nb\\u{1b}[2J'"
         );
         let error = Error::NotADirectory { dir: PathBuf::from("a\nb") };
-        assert_eq!(text(&error), "a\\nb is not a directory");
+        assert_eq!(text(&error), "[Errno 20] Not a directory: 'a\\nb'");
+        let error = Error::TargetNotAFile { path: PathBuf::from("a\nb") };
+        assert_eq!(text(&error), "a\\nb is not a regular file; choose another --output");
     }
 
     #[test]

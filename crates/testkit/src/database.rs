@@ -18,7 +18,12 @@ impl Default for Database {
 impl Database {
     /// A database without transactions.
     pub fn new() -> Database {
-        Database { bytes: b"FS30".to_vec(), tid: 0x03f4_7f95_0000_0000, current: BTreeMap::new(), ends: vec![4] }
+        Database {
+            bytes: b"FS30".to_vec(),
+            tid: 0x03f4_7f95_0000_0000,
+            current: BTreeMap::new(),
+            ends: vec![4],
+        }
     }
 
     /// One with `count` transactions of a few objects each.
@@ -79,6 +84,38 @@ impl Database {
         self.bytes.truncate(usize::try_from(*self.ends.last().unwrap()).unwrap());
     }
 
+    /// Packs as ZODB does when every object of the first `count` transactions was written again since: they
+    /// go, the others move to the front. Positions in records are made right.
+    pub fn pack(&mut self, count: usize) {
+        let count = count.min(self.ends.len().saturating_sub(2));
+        let by = self.ends[count] - 4;
+        let kept = self.bytes.split_off(usize::try_from(self.ends[count]).unwrap());
+        self.bytes.truncate(4);
+        self.bytes.extend(kept);
+        self.ends = self.ends[count..].iter().map(|end| end - by).collect();
+        self.current.clear();
+        self.relocate(by);
+    }
+
+    fn relocate(&mut self, by: u64) {
+        let number = |bytes: &[u8], at: usize| u64::from_be_bytes(bytes[at..at + 8].try_into().unwrap());
+        let end = usize::try_from(*self.ends.last().unwrap()).unwrap();
+        let mut pos = 4;
+        while pos < end {
+            let len = usize::try_from(number(&self.bytes, pos + 8)).unwrap();
+            let mut record = pos + 27;
+            while record < pos + len {
+                let oid = number(&self.bytes, record);
+                let previous = self.current.insert(oid, record as u64).unwrap_or(0);
+                let transaction = number(&self.bytes, record + 24) - by;
+                self.bytes[record + 16..record + 24].copy_from_slice(&previous.to_be_bytes());
+                self.bytes[record + 24..record + 32].copy_from_slice(&transaction.to_be_bytes());
+                record += 42 + usize::try_from(number(&self.bytes, record + 34)).unwrap();
+            }
+            pos += len + 8;
+        }
+    }
+
     fn append(&mut self, status: u8, records: &[(u64, usize)]) {
         self.tid += 0x1_0000;
         let pos = self.len();
@@ -131,5 +168,10 @@ mod tests {
         assert_eq!(end(&database), before);
         database.abort();
         assert_eq!(database.len(), before);
+        database.pack(5);
+        assert_eq!(end(&database), database.len());
+        assert!(database.len() < before);
+        database.commit(&[(3, 9)]);
+        assert_eq!(end(&database), database.len());
     }
 }

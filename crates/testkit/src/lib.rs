@@ -2,6 +2,7 @@
 //!
 //! * [`Database`]: a `Data.fs` in memory, written transaction by transaction.
 //! * [`TestClock`]: time that passes when told.
+//! * [`HookFs`]: the real disk with somebody who is asked before every call.
 //! * [`Recorder`]: an observer that remembers.
 //! * [`Oracle`]: Python's ZODB and repozo in a process of their own.
 
@@ -16,12 +17,14 @@
 
 mod clock;
 mod database;
+mod hook_fs;
 mod oracle;
 mod recorder;
 
 pub use clock::TestClock;
 pub use database::Database;
-pub use oracle::{Oracle, Ran};
+pub use hook_fs::{Call, HookFs};
+pub use oracle::{Oracle, Ran, python};
 pub use recorder::Recorder;
 
 use std::path::PathBuf;

@@ -36,7 +36,7 @@ impl Ran {
 }
 
 /// The interpreter of the tests' own environment.
-fn python() -> PathBuf {
+pub fn python() -> PathBuf {
     let given = std::env::var_os("REPOZO_TEST_PYTHON").map(PathBuf::from);
     let python = given.unwrap_or_else(|| root().join(".venv/bin/python"));
     assert!(python.exists(), "{} is not there: run `make venv`", python.display());

@@ -105,10 +105,10 @@ pub trait Lock: Send + Sync {}
 ///
 /// The contract of every implementation is the suite in [`contract`](crate::contract).
 pub trait Fs: Send + Sync {
-    /// Opens a file for reading, never for writing; links are followed.
+    /// Opens a regular file for reading, never for writing; links are followed.
     ///
     /// # Errors
-    /// Whatever the system says; `IsADirectory` for a directory.
+    /// Whatever the system says; `IsADirectory` for a directory, `InvalidInput` for what is no regular file.
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadFile>>;
 
     /// Creates a file that must not exist yet, mode 0600.

@@ -72,9 +72,13 @@ impl Lock for OsLock {}
 
 impl Fs for OsFs {
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadFile>> {
-        let file = File::open(path)?;
-        if file.metadata()?.is_dir() {
+        let file = open_to_read(path)?;
+        let kind = file.metadata()?.file_type();
+        if kind.is_dir() {
             return Err(Errno::EISDIR.into());
+        }
+        if !kind.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
         Ok(Box::new(OsReadFile(file)))
     }
@@ -134,7 +138,7 @@ impl Fs for OsFs {
     }
 
     fn try_lock(&self, path: &Path, kind: LockKind) -> io::Result<Option<Box<dyn Lock>>> {
-        let file = File::open(path)?;
+        let file = open_to_read(path)?;
         let locked = match kind {
             LockKind::Exclusive => file.try_lock(),
             LockKind::Shared => file.try_lock_shared(),
@@ -160,6 +164,11 @@ impl Fs for OsFs {
     fn unique(&self) -> u64 {
         fastrand::u64(..)
     }
+}
+
+/// Without waiting for the other end of a pipe that somebody gave the name of a file.
+fn open_to_read(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits()).open(path)
 }
 
 #[cfg(target_os = "linux")]

@@ -337,6 +337,7 @@ fn a_stream_that_is_cut_or_too_long_or_damaged_is_told_apart_from_a_sound_one() 
         stream.finish()
     };
     assert!(walk(&bytes, 1385).is_ok());
+    assert_eq!(walk(b"FS30", 4), Ok(None), "a database without transactions");
     for cut_len in 4..bytes.len() {
         assert!(walk(&bytes[..cut_len], 1385).is_err(), "{cut_len}");
     }

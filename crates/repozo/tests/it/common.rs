@@ -1,6 +1,5 @@
 //! Our program in process, with a clock that stands still, and as the real binary.
 
-
 use classic::Interrupt;
 use repozo::{Session, run};
 use std::ffi::{OsStr, OsString};

@@ -9,6 +9,7 @@
 
 mod cli;
 mod common;
+mod history;
 mod interop;
 mod safety;
 mod upstream;

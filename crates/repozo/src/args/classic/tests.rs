@@ -53,7 +53,7 @@ fn usage_errors_have_pythons_words_and_order() {
         ("-B -R", "-B, -R, and -V are mutually exclusive"),
         ("-V -V", "-B, -R, and -V are mutually exclusive"),
         ("-B -R foo -h", "-B, -R, and -V are mutually exclusive"),
-        ("-B foo bar -h", "Invalid arguments: foo, bar"),
+        ("-B foo bar -h", "Invalid arguments: foo, bar, -h"),
         ("-B - x", "Invalid arguments: -, x"),
         ("-- -B", "Invalid arguments: -B"),
         ("", "Either --backup, --recover or --verify is required"),

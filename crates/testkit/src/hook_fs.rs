@@ -1,0 +1,198 @@
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use vfs::{Fs, Grant, Lock, LockKind, Meta, NewFile, OsFs, ReadAt, ReadFile};
+
+/// One call on the file system, before it is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The name of the operation, as in [`Fs`] and [`NewFile`].
+    pub op: &'static str,
+    /// What it is about: for a rename the new name.
+    pub path: PathBuf,
+}
+
+impl Call {
+    /// Whether the call changes the disk, or makes a change last.
+    pub fn writes(&self) -> bool {
+        matches!(
+            self.op,
+            "create"
+                | "append"
+                | "set_access"
+                | "sync"
+                | "close"
+                | "rename_over"
+                | "rename_new"
+                | "remove"
+                | "sync_dir"
+        )
+    }
+}
+
+type Hook = dyn FnMut(&Call) -> io::Result<()> + Send;
+
+/// The real file system with somebody who is asked before every call, and may change the disk then, or fail it.
+#[derive(Clone)]
+pub struct HookFs {
+    hook: Arc<Mutex<Box<Hook>>>,
+    free_len: Option<u64>,
+}
+
+impl HookFs {
+    /// A file system on which `hook` is asked before every call.
+    pub fn new(hook: impl FnMut(&Call) -> io::Result<()> + Send + 'static) -> HookFs {
+        HookFs { hook: Arc::new(Mutex::new(Box::new(hook))), free_len: None }
+    }
+
+    /// One that notes every call, and the notes.
+    pub fn noting() -> (HookFs, Arc<Mutex<Vec<Call>>>) {
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let notes = Arc::clone(&calls);
+        let fs = HookFs::new(move |call| {
+            notes.lock().unwrap().push(call.clone());
+            Ok(())
+        });
+        (fs, calls)
+    }
+
+    /// The same, with so many bytes free.
+    pub fn with_free_len(self, free_len: u64) -> HookFs {
+        HookFs { free_len: Some(free_len), ..self }
+    }
+
+    fn ask(&self, op: &'static str, path: &Path) -> io::Result<()> {
+        (self.hook.lock().unwrap())(&Call { op, path: path.to_owned() })
+    }
+}
+
+impl Fs for HookFs {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn ReadFile>> {
+        self.ask("open", path)?;
+        Ok(Box::new(HookReadFile { file: OsFs.open(path)?, fs: self.clone(), path: path.to_owned() }))
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn NewFile>> {
+        self.ask("create", path)?;
+        Ok(Box::new(HookNewFile { file: OsFs.create(path)?, fs: self.clone(), path: path.to_owned() }))
+    }
+
+    fn meta(&self, path: &Path) -> io::Result<Meta> {
+        self.ask("meta", path)?;
+        OsFs.meta(path)
+    }
+
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        self.ask("resolve", path)?;
+        OsFs.resolve(path)
+    }
+
+    fn link_target(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+        self.ask("link_target", path)?;
+        OsFs.link_target(path)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<OsString>> {
+        self.ask("list", dir)?;
+        OsFs.list(dir)
+    }
+
+    fn rename_over(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.ask("rename_over", to)?;
+        OsFs.rename_over(from, to)
+    }
+
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.ask("rename_new", to)?;
+        OsFs.rename_new(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.ask("remove", path)?;
+        OsFs.remove(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        self.ask("sync_dir", dir)?;
+        OsFs.sync_dir(dir)
+    }
+
+    fn try_lock(&self, path: &Path, kind: LockKind) -> io::Result<Option<Box<dyn Lock>>> {
+        self.ask("try_lock", path)?;
+        OsFs.try_lock(path, kind)
+    }
+
+    fn free_len(&self, dir: &Path) -> io::Result<u64> {
+        self.ask("free_len", dir)?;
+        self.free_len.map_or_else(|| OsFs.free_len(dir), Ok)
+    }
+
+    fn unique(&self) -> u64 {
+        OsFs.unique()
+    }
+}
+
+struct HookReadFile {
+    file: Box<dyn ReadFile>,
+    fs: HookFs,
+    path: PathBuf,
+}
+
+impl ReadAt for HookReadFile {
+    fn read_at(&self, pos: u64, buf: &mut [u8]) -> io::Result<usize> {
+        self.fs.ask("read_at", &self.path)?;
+        self.file.read_at(pos, buf)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+}
+
+impl ReadFile for HookReadFile {
+    fn meta(&self) -> io::Result<Meta> {
+        self.file.meta()
+    }
+}
+
+struct HookNewFile {
+    file: Box<dyn NewFile>,
+    fs: HookFs,
+    path: PathBuf,
+}
+
+impl NewFile for HookNewFile {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.fs.ask("append", &self.path)?;
+        self.file.append(bytes)
+    }
+
+    fn set_access(&mut self, grant: Grant) -> io::Result<bool> {
+        self.fs.ask("set_access", &self.path)?;
+        self.file.set_access(grant)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.fs.ask("sync", &self.path)?;
+        self.file.sync()
+    }
+
+    fn close(self: Box<Self>) -> io::Result<()> {
+        self.fs.ask("close", &self.path)?;
+        self.file.close()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_the_contract_of_fs_when_nobody_interferes() {
+        let dir = tempfile::tempdir().unwrap();
+        let (fs, calls) = HookFs::noting();
+        vfs::contract::check(&fs, dir.path());
+        assert!(calls.lock().unwrap().iter().any(Call::writes));
+    }
+}

@@ -194,7 +194,7 @@ pub enum Error {
         count: u64,
     },
     /// A signal asked the run to stop.
-    #[error("interrupted by signal {signal}; nothing was changed")]
+    #[error("interrupted by signal {signal}; run it again")]
     Interrupted {
         /// Its number.
         signal: usize,

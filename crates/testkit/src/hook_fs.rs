@@ -83,11 +83,6 @@ impl Fs for HookFs {
         OsFs.meta(path)
     }
 
-    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
-        self.ask("resolve", path)?;
-        OsFs.resolve(path)
-    }
-
     fn link_target(&self, path: &Path) -> io::Result<Option<PathBuf>> {
         self.ask("link_target", path)?;
         OsFs.link_target(path)

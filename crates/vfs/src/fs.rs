@@ -123,12 +123,6 @@ pub trait Fs: Send + Sync {
     /// `NotFound`, and whatever the system says.
     fn meta(&self, path: &Path) -> io::Result<Meta>;
 
-    /// Where `path` leads when every link in it is followed.
-    ///
-    /// # Errors
-    /// `NotFound` when the last component does not exist, and whatever the system says.
-    fn resolve(&self, path: &Path) -> io::Result<PathBuf>;
-
     /// The target of the symbolic link `path`, as stored, relative or not; `None` if it is no link or not there.
     ///
     /// # Errors

@@ -66,9 +66,17 @@ impl NewFile for OsNewFile {
 }
 
 /// The open file description that carries the lock.
-struct OsLock(#[expect(dead_code, reason = "held for its drop")] File);
+struct OsLock(File);
 
 impl Lock for OsLock {}
+
+impl Drop for OsLock {
+    fn drop(&mut self) {
+        // Closing alone is not enough in a program of several threads: a child that another one is just
+        // starting has the description, and with it the lock, until it runs its own program.
+        let _ = self.0.unlock();
+    }
+}
 
 impl Fs for OsFs {
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadFile>> {
@@ -90,10 +98,6 @@ impl Fs for OsFs {
 
     fn meta(&self, path: &Path) -> io::Result<Meta> {
         meta_of(&std::fs::metadata(path)?)
-    }
-
-    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
-        std::fs::canonicalize(path)
     }
 
     fn link_target(&self, path: &Path) -> io::Result<Option<PathBuf>> {

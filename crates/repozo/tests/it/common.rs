@@ -38,7 +38,6 @@ pub(crate) fn run_binary<S: AsRef<OsStr>>(args: &[S]) -> Ran {
 }
 
 /// Arguments from words and paths.
-
 macro_rules! args {
     ($($arg:expr),* $(,)?) => { [$(std::ffi::OsString::from($arg)),*] };
 }

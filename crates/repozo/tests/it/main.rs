@@ -1,7 +1,6 @@
 //! The program as its users meet it. One binary, one module a subject.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::disallowed_methods,
     reason = "tests speak by panicking, and look at the real disk"
@@ -9,6 +8,7 @@
 
 mod cli;
 mod common;
+mod docs;
 mod history;
 mod interop;
 mod safety;

@@ -2,7 +2,7 @@
 //!
 //! | step | a crash leaves | healed by |
 //! |---|---|---|
-//! | drafts of the index, the data, the list, each synced | drafts | the next run removes them |
+//! | drafts of the index, the data, the list, each synced; with `-k` the data read again | drafts | the next run removes them |
 //! | data file under its name | a data file without a line, complete | the next run adopts it |
 //! | index under its name | the same, with an index | the same |
 //! | list under its name (**the commit point**) | the backup | |
@@ -14,6 +14,7 @@ use crate::copy::{PIECE_LEN, pump};
 use crate::indexes::{self, Problems};
 use crate::name::Companion;
 use crate::output::Output;
+use crate::part::PartStream;
 use crate::plan::{self, ChainFacts, Compared, Comparison, Decision, FullReason};
 use crate::reconcile::{line_of, reconcile, write_dat};
 use crate::repository::Survey;
@@ -70,8 +71,8 @@ pub enum BackupOutcome {
 /// next run.
 pub fn backup(ctx: &Context<'_>, request: &BackupRequest) -> Result<BackupOutcome, Error> {
     let repository = Repository::open(ctx.fs, &request.repository)?;
-    let _lock = repository.lock(ctx, request.wait)?;
-    let survey = reconcile(ctx, &repository)?;
+    let lock = repository.lock(ctx, request.wait)?;
+    let survey = reconcile(ctx, &repository, lock.as_deref())?;
     tell_files(ctx, &repository, &survey);
     let source = Source::open(ctx.fs, &request.file)?;
     Run { ctx, request, repository: &repository, survey: &survey, source: &source }.run()
@@ -286,6 +287,9 @@ impl Run<'_> {
         self.ctx.tell(&Event::WritingBackup { name: new.name, len, path: &path });
         let (data, sum) = self.copy(new, &path)?;
         let part = Part { name: new.name, start_pos: new.start_pos, end_pos: new.extent.end_pos, sum };
+        if new.name.is_full() && self.request.kill_old {
+            self.read_again(&data, &part)?;
+        }
         lines.push(line_of(self.repository, &part));
         let mut dat = self.draft(&self.repository.dat_path(chain))?;
         dat.append(&Dat::render(&lines))?;
@@ -373,8 +377,29 @@ impl Run<'_> {
         }
     }
 
+    /// What was written must read as it was written, before older backups may go for it.
+    fn read_again(&self, data: &Finished<'_>, part: &Part) -> Result<(), Error> {
+        let ctx = self.ctx;
+        ctx.tell(&Event::Began { phase: Phase::ReadingAgain, total_len: Some(part.len()) });
+        let mut stream = PartStream::open_path(ctx.fs, data.path().to_owned(), part.name.gzip)?;
+        let (len, sum) = pump(
+            |piece| {
+                ctx.interrupt.check()?;
+                stream.read_full(piece)
+            },
+            |piece| {
+                ctx.tell(&Event::Advanced(piece.len() as u64));
+                Ok(())
+            },
+        )?;
+        ctx.tell(&Event::Ended);
+        if (len, sum) == (part.len(), part.sum) {
+            return Ok(());
+        }
+        Err(Error::ReadsDifferently { path: self.repository.path_of(part.name) })
+    }
+
     fn kill_old(&self, part: &Part) -> Result<(), Error> {
-        prune::read_again(self.ctx, self.repository, part)?;
         let first =
             prune::first_transaction(self.source.bytes()).map_err(|error| self.source.error(error))?;
         let first = first.filter(|first| first.end_pos() <= part.end_pos);

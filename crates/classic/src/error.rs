@@ -56,7 +56,7 @@ pub enum Error {
         now: SystemTime,
     },
     /// A file that was just written reads differently.
-    #[error("{} was just written and reads differently: the disk or the memory is faulty; nothing was deleted", path.display())]
+    #[error("{} was written and reads differently: the disk or the memory is faulty; it was taken back, nothing was deleted", path.display())]
     ReadsDifferently {
         /// The file.
         path: PathBuf,

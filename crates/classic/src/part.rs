@@ -39,11 +39,17 @@ impl PartStream {
         repository: &Repository<'_>,
         name: BackupName,
     ) -> Result<PartStream, Error> {
-        let path = repository.path_of(name);
+        PartStream::open_path(fs, repository.path_of(name), name.gzip)
+    }
+
+    /// Opens a file that is or will be a data file.
+    ///
+    /// # Errors
+    /// The system's, with the path.
+    pub(crate) fn open_path(fs: &dyn Fs, path: PathBuf, gzip: bool) -> Result<PartStream, Error> {
         let file = fs.open(&path).map_err(vfs::Error::at(Op::Open, &path))?;
         let plain = Sequential { file, pos: 0 };
-        let input =
-            if name.gzip { Input::Gzip(Box::new(GzipReader::new(plain))) } else { Input::Plain(plain) };
+        let input = if gzip { Input::Gzip(Box::new(GzipReader::new(plain))) } else { Input::Plain(plain) };
         Ok(PartStream { path, input })
     }
 

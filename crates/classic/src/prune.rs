@@ -17,7 +17,7 @@ use filestorage::{Boundary, Tid, TransactionHeader, Visitor, committed_end};
 use vfs::publish;
 use vfs::{LockKind, Op, ReadAt};
 
-/// Deletes what is older than the full backup `new`, which the caller has read once more.
+/// Deletes what is older than the full backup `new`, which was read once more before it got its name.
 ///
 /// # Errors
 /// [`Error::OtherDatabase`] for the first chain that is not known to be of the same database, after all
@@ -183,28 +183,4 @@ fn holds(data: &dyn ReadAt, tid: Tid) -> bool {
     // What was seen before a walk ends at damage was seen all the same.
     let _: Result<_, _> = Boundary::start(data).and_then(|start| committed_end(data, start, &mut looking));
     looking.1
-}
-
-/// Reads a data file that was just written once more and compares it with its line.
-///
-/// # Errors
-/// [`Error::ReadsDifferently`], and what the system says.
-pub(crate) fn read_again(ctx: &Context<'_>, repository: &Repository<'_>, part: &Part) -> Result<(), Error> {
-    ctx.tell(&Event::Began { phase: crate::Phase::ReadingAgain, total_len: Some(part.len()) });
-    let mut stream = crate::part::PartStream::open(ctx.fs, repository, part.name)?;
-    let (len, sum) = crate::copy::pump(
-        |piece| {
-            ctx.interrupt.check()?;
-            stream.read_full(piece)
-        },
-        |piece| {
-            ctx.tell(&Event::Advanced(piece.len() as u64));
-            Ok(())
-        },
-    )?;
-    ctx.tell(&Event::Ended);
-    if (len, sum) == (part.len(), part.sum) {
-        return Ok(());
-    }
-    Err(Error::ReadsDifferently { path: repository.path_of(part.name) })
 }

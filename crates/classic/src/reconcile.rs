@@ -24,7 +24,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vfs::publish::{self, Draft};
-use vfs::{Grant, Op};
+use vfs::{Grant, Lock, Op};
 
 /// A data file this young without a line may be one of a running Python repozo, just before it writes the line.
 const YOUNG: Duration = Duration::from_secs(3);
@@ -35,13 +35,20 @@ pub(crate) fn is_ours(name: &OsStr) -> bool {
         || matches!(Companion::parse(name), Some(Companion::Dat(_) | Companion::Index(_)))
 }
 
-/// Heals the repository, whose lock the caller holds, and says what is in it then.
+/// Heals the repository and says what is in it then. Without a lock (there are file systems that have none)
+/// drafts may be those of a run that lives, and stay.
 ///
 /// # Errors
 /// When the directory cannot be listed or a step fails.
-pub(crate) fn reconcile(ctx: &Context<'_>, repository: &Repository<'_>) -> Result<Survey, Error> {
-    for name in publish::sweep(ctx.fs, repository.dir(), &is_ours)? {
-        ctx.notice(Notice::RemovedDraft(name));
+pub(crate) fn reconcile(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    lock: Option<&dyn Lock>,
+) -> Result<Survey, Error> {
+    if lock.is_some() {
+        for name in publish::sweep(ctx.fs, repository.dir(), &is_ours)? {
+            ctx.notice(Notice::RemovedDraft(name));
+        }
     }
     let mut survey = repository.survey()?;
     for stamp in std::mem::take(&mut survey.removing) {

@@ -17,7 +17,7 @@ use crate::sum::Summing;
 use crate::{Context, Error, Event, Limit, Notice, Phase, Repository, Stamp, Sum};
 use filestorage::{Index, Magic, Nothing, StreamWalker, Visitor, Walker};
 use pickle::index::IndexReader;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use vfs::publish::{self, Draft, Finished, parent_dir};
 use vfs::{Access, FileKind, Grant, Lock, LockKind, Op};
@@ -147,10 +147,12 @@ impl Run<'_> {
 
     fn to_file(&self, path: &Path) -> Result<(), Error> {
         let place = Place::find(self.ctx, path)?;
-        let _locks = place.lock(self.ctx)?;
+        let locks = place.lock(self.ctx)?;
         self.check_space(&place)?;
         self.ctx.tell(&Event::Recovering(path));
-        place.sweep(self.ctx)?;
+        if locks.dir.is_some() {
+            place.sweep(self.ctx)?;
+        }
         let mut draft = Draft::create(self.ctx.fs, &place.file)?;
         let joined = self.join(&mut |bytes| Ok(draft.append(bytes)?))?;
         self.tell_unsound(&joined, Some(path));
@@ -287,7 +289,7 @@ impl Run<'_> {
     /// A synced draft of the index, if the repository has one that belongs to what was joined.
     fn draft_index(&self, place: &Place, joined: &Joined) -> Result<Option<Finished<'_>>, Error> {
         let from = self.index_source();
-        if self.ctx.fs.meta(&from).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+        if self.ctx.fs.meta(&from).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
             self.ctx.tell(&Event::NoIndex(&from));
             return Ok(None);
         }
@@ -435,7 +437,7 @@ impl Place {
         let replaced = match ctx.fs.meta(&file) {
             Ok(meta) if meta.kind == FileKind::File => Some(meta.access),
             Ok(_) => return Err(Error::TargetNotAFile { path: given.to_owned() }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(vfs::Error::new(Op::Stat, &file, error).into()),
         };
         Ok(Place { given: given.to_owned(), file, index: with_suffix(given, ".index"), replaced })
@@ -452,35 +454,35 @@ impl Place {
     }
 
     /// No server may have the database open, now or while it is replaced; no other recovery may be at it.
-    fn lock(&self, ctx: &Context<'_>) -> Result<Vec<Box<dyn Lock>>, Error> {
-        let mut locks = Vec::new();
+    fn lock(&self, ctx: &Context<'_>) -> Result<PlaceLocks, Error> {
         let dir = parent_dir(&self.file);
-        match ctx.fs.try_lock(dir, LockKind::Exclusive) {
-            Ok(Some(lock)) => locks.push(lock),
+        let lock = match ctx.fs.try_lock(dir, LockKind::Exclusive) {
+            Ok(Some(lock)) => Some(lock),
             Ok(None) => return Err(Error::TargetLocked { dir: dir.to_owned() }),
-            Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
                 ctx.tell(&Event::NotLocked(dir));
+                None
             }
             Err(error) => return Err(vfs::Error::new(Op::Lock, dir, error).into()),
-        }
+        };
         let mut names = vec![with_suffix(&self.given, ".lock")];
         if self.file != self.given {
             names.push(with_suffix(&self.file, ".lock"));
         }
-        for lock in names {
-            match ctx.fs.try_lock(&lock, LockKind::Exclusive) {
-                Ok(Some(held)) => locks.push(held),
-                Ok(None) => return Err(Error::TargetInUse { path: self.given.clone(), lock }),
-                // No lock file, no server; a file system that cannot lock cannot tell.
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        std::io::ErrorKind::NotFound | std::io::ErrorKind::Unsupported
-                    ) => {}
-                Err(error) => return Err(vfs::Error::new(Op::Lock, &lock, error).into()),
-            }
+        let servers: Result<Vec<_>, Error> =
+            names.into_iter().map(|name| self.lock_server(ctx, name)).collect();
+        Ok(PlaceLocks { dir: lock, _servers: servers? })
+    }
+
+    /// The lock that ZODB holds while it has the database open for writing.
+    fn lock_server(&self, ctx: &Context<'_>, lock: PathBuf) -> Result<Option<Box<dyn Lock>>, Error> {
+        match ctx.fs.try_lock(&lock, LockKind::Exclusive) {
+            Ok(Some(held)) => Ok(Some(held)),
+            Ok(None) => Err(Error::TargetInUse { path: self.given.clone(), lock }),
+            // No lock file, no server; a file system that cannot lock cannot tell.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unsupported) => Ok(None),
+            Err(error) => Err(vfs::Error::new(Op::Lock, &lock, error).into()),
         }
-        Ok(locks)
     }
 
     /// Removes what recoveries that died left; the directory is locked, so they are dead.
@@ -491,6 +493,13 @@ impl Place {
         }
         Ok(())
     }
+}
+
+/// What is held while a database is replaced.
+struct PlaceLocks {
+    /// `None` where the file system cannot lock a directory.
+    dir: Option<Box<dyn Lock>>,
+    _servers: Vec<Option<Box<dyn Lock>>>,
 }
 
 /// The file that a path leads to, there or not.

@@ -1,4 +1,4 @@
-use md5::{Digest, Md5};
+use fast_md5::Md5;
 use std::fmt;
 
 /// An MD5 of uncompressed bytes: what a `.dat` line promises.
@@ -40,8 +40,13 @@ impl fmt::Debug for Sum {
 }
 
 /// A sum that is being made.
-#[derive(Clone, Default)]
 pub(crate) struct Summing(Md5);
+
+impl Default for Summing {
+    fn default() -> Summing {
+        Summing(Md5::new())
+    }
+}
 
 impl Summing {
     pub(crate) fn add(&mut self, bytes: &[u8]) {
@@ -49,6 +54,47 @@ impl Summing {
     }
 
     pub(crate) fn finish(self) -> Sum {
-        Sum(self.0.finalize().into())
+        Sum(self.0.finalize())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The test suite of RFC 1321.
+    #[test]
+    fn sums_are_md5() {
+        for (text, sum) in [
+            ("", "d41d8cd98f00b204e9800998ecf8427e"),
+            ("a", "0cc175b9c0f1b6a831c399e269772661"),
+            ("abc", "900150983cd24fb0d6963f7d28e17f72"),
+            ("message digest", "f96b697d7cb7938d525a2f31aaf161d0"),
+            ("abcdefghijklmnopqrstuvwxyz", "c3fcd3d76192e4007dfb496cca67e13b"),
+            (
+                "12345678901234567890123456789012345678901234567890123456789012345678901234567890",
+                "57edf4a22be3c955ac49da2e2107b67a",
+            ),
+        ] {
+            assert_eq!(Sum::of(text.as_bytes()).to_string(), sum, "{text}");
+            assert_eq!(Sum::parse(sum.to_uppercase().as_bytes()), Some(Sum::of(text.as_bytes())));
+        }
+    }
+
+    #[test]
+    fn a_sum_is_the_same_in_pieces_of_any_size() {
+        let bytes: Vec<u8> = (0..1000_u32).flat_map(u32::to_be_bytes).collect();
+        for piece_len in [1, 3, 55, 56, 63, 64, 65, 127, 128, 129, 1000] {
+            let mut summing = Summing::default();
+            bytes.chunks(piece_len).for_each(|piece| summing.add(piece));
+            assert_eq!(summing.finish(), Sum::of(&bytes), "{piece_len}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_sum_is_refused() {
+        for bad in ["", "d41d8cd98f00b204e9800998ecf8427", "d41d8cd98f00b204e9800998ecf8427g"] {
+            assert_eq!(Sum::parse(bad.as_bytes()), None);
+        }
     }
 }

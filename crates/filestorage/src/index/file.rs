@@ -1,4 +1,5 @@
 use super::Index;
+use crate::window::Window;
 use crate::{
     Boundary, Error, Oid, RecordData, RecordHeader, Status, Visitor, Walker, committed_end,
     transaction_before,
@@ -56,11 +57,10 @@ pub fn current_records(source: &dyn ReadAt, boundary: Boundary) -> Result<BTreeM
     let mut last = boundary.last();
     while let Some(header) = last {
         let mut walker = Walker::new(header.pos, None, header.end_pos());
-        let mut buf = [0; 64];
+        let mut window = Window::new(source);
         while header.status != Status::Undone && walker.boundary_pos() != Some(header.end_pos()) {
             let (pos, len) = walker.wants();
-            source.read_exact_at(pos, &mut buf[..len])?;
-            if walker.accept(&buf[..len], &mut records).is_err() {
+            if walker.accept(window.bytes(pos, len)?, &mut records).is_err() {
                 return Ok(BTreeMap::new());
             }
         }

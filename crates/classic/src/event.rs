@@ -55,7 +55,7 @@ pub enum Event<'a> {
     },
     /// Quick comparison: the last backup's line, and the sum of the same bytes of the source.
     ComparedLast {
-        /// The path in the line.
+        /// Where its file is now.
         path: &'a [u8],
         /// First position.
         start_pos: u64,

@@ -1,1 +1,16 @@
-//! To be written.
+//! One repository, two programs: what Python's repozo wrote, ours restores, and the other way round.
+//!
+//! The tests replay every history (states of a database that real ZODB made) through every cell of a matrix:
+//!
+//! | test | what is compared with what |
+//! |---|---|
+//! | `restoring` | the repository, and what both programs read from it, with the states of the database |
+//! | `deciding` | what both programs do and say on the same repository and the same database, with each other |
+//! | `weaknesses` | the same, where somebody was at the files or one program copes with less |
+
+mod cell;
+mod deciding;
+mod history;
+mod restoring;
+mod site;
+mod weaknesses;

@@ -16,6 +16,8 @@ use crate::name::Companion;
 use crate::output::Output;
 use crate::part::PartStream;
 use crate::plan::{self, ChainFacts, Compared, Comparison, Decision, FullReason};
+use crate::prune::NewFull;
+use crate::reader::ChainReader;
 use crate::reconcile::{line_of, reconcile, write_dat};
 use crate::repository::Survey;
 use crate::source::Source;
@@ -24,6 +26,7 @@ use crate::{
     Repository, Stamp, Sum, prune,
 };
 use filestorage::{Boundary, Extent, Nothing, StreamWalker, UnfinishedKind, Walker};
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::Duration;
 use vfs::publish::{Draft, Finished};
@@ -75,7 +78,8 @@ pub fn backup(ctx: &Context<'_>, request: &BackupRequest) -> Result<BackupOutcom
     let survey = reconcile(ctx, &repository, lock.as_deref())?;
     tell_files(ctx, &repository, &survey);
     let source = Source::open(ctx.fs, &request.file)?;
-    Run { ctx, request, repository: &repository, survey: &survey, source: &source }.run()
+    let listed = RefCell::new(None);
+    Run { ctx, request, repository: &repository, survey: &survey, source: &source, listed }.run()
 }
 
 fn tell_files(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) {
@@ -92,6 +96,8 @@ struct Run<'a> {
     repository: &'a Repository<'a>,
     survey: &'a Survey,
     source: &'a Source,
+    /// The lines of the newest chain, when this run wrote them anew.
+    listed: RefCell<Option<Vec<DatLine>>>,
 }
 
 /// The place of a new backup.
@@ -181,6 +187,7 @@ impl Run<'_> {
         }
         let lines: Vec<DatLine> = comparing.parts.iter().map(|part| line_of(self.repository, part)).collect();
         write_dat(self.ctx, self.repository, chain.full, &lines)?;
+        self.listed.replace(Some(lines.clone()));
         self.ctx.notice(Notice::RewroteDat(self.repository.dat_path(chain.stamp())));
         Ok(lines)
     }
@@ -201,11 +208,25 @@ impl Run<'_> {
         let index = indexes::draft_whole(self.draft(&index_path)?, &index_path, &index, extent.end_pos)?;
         let walker = Walker::new(filestorage::Magic::LEN, None, extent.end_pos);
         let new = New { name, start_pos: 0, extent, walker };
-        let part = self.write(&new, index, name.stamp, Vec::new())?;
-        if self.request.kill_old {
-            self.kill_old(&part)?;
+        self.tell_if_older(&extent);
+        let (part, damaged) = self.write(&new, index, name.stamp, Vec::new())?;
+        if self.request.kill_old && !damaged {
+            self.kill_old(&part, extent)?;
         }
         Ok(BackupOutcome::Made(part))
+    }
+
+    /// A database that ends before its backups do was cut, or restored from one of them.
+    fn tell_if_older(&self, extent: &Extent) {
+        let parts = self.chain().map(|chain| chain.tile().parts).unwrap_or_default();
+        let Some(newest) = parts.last() else { return };
+        let backups = ChainReader::new(self.ctx.fs, self.repository, &parts);
+        if let Ok(Some(last)) = filestorage::transaction_before(&backups, newest.end_pos)
+            && extent.last_tid().is_none_or(|tid| tid < last.tid)
+        {
+            let (path, source_tid) = (self.source.path.clone(), extent.last_tid());
+            self.ctx.notice(Notice::SourceOlder { path, source_tid, backup_tid: last.tid });
+        }
     }
 
     #[expect(
@@ -227,7 +248,7 @@ impl Run<'_> {
         let index = self.incremental_index(name, parts, boundary, newer, extent.end_pos)?;
         let walker = Walker::new(start_pos, boundary.last_tid(), extent.end_pos);
         let new = New { name, start_pos, extent, walker };
-        Ok(BackupOutcome::Made(self.write(&new, index, chain.stamp(), lines)?))
+        Ok(BackupOutcome::Made(self.write(&new, index, chain.stamp(), lines)?.0))
     }
 
     /// From the index of the last backup that is not empty, or else from the source.
@@ -275,17 +296,17 @@ impl Run<'_> {
         Ok(index)
     }
 
-    /// Writes the data, and publishes it with its index and its line.
+    /// Writes the data, and publishes it with its index and its line; also whether the source is damaged.
     fn write(
         &self,
         new: &New,
         index: Draft<'_>,
         chain: Stamp,
         mut lines: Vec<DatLine>,
-    ) -> Result<Part, Error> {
+    ) -> Result<(Part, bool), Error> {
         let (path, len) = (self.repository.path_of(new.name), new.extent.end_pos - new.start_pos);
         self.ctx.tell(&Event::WritingBackup { name: new.name, len, path: &path });
-        let (data, sum) = self.copy(new, &path)?;
+        let (data, sum, damaged) = self.copy(new, &path)?;
         let part = Part { name: new.name, start_pos: new.start_pos, end_pos: new.extent.end_pos, sum };
         if new.name.is_full() && self.request.kill_old {
             self.read_again(&data, &part)?;
@@ -294,7 +315,7 @@ impl Run<'_> {
         let mut dat = self.draft(&self.repository.dat_path(chain))?;
         dat.append(&Dat::render(&lines))?;
         self.publish(data, index.finish()?, dat.finish()?, new)?;
-        Ok(part)
+        Ok((part, damaged))
     }
 
     /// Nothing but renames and syncs of the directory: the commit point is the list's.
@@ -306,34 +327,42 @@ impl Run<'_> {
         new: &New,
     ) -> Result<(), Error> {
         self.ctx.interrupt.check()?;
-        let ctx = self.ctx;
-        let committed = data
-            .publish_new()
-            .and_then(|_| index.publish_new())
-            .and_then(|_| if new.name.is_full() { dat.publish_new() } else { dat.publish_over() });
-        match committed {
-            Ok(synced) => {
-                ctx.note_sync(synced, self.repository.dir());
-                Ok(())
+        self.check_repository()?;
+        let dir = self.repository.dir();
+        // If a rename fails, what this run gave a name is taken back: no list has it. A failed sync of the
+        // directory is not a failed rename: the list may be there, and with it the backup.
+        self.ctx.note_sync(data.publish_new()?, dir);
+        let indexed = index.publish_new();
+        let take_back = |error: vfs::Error, companions: &[String]| {
+            for name in companions.iter().filter(|_| error.op == Op::Rename) {
+                let _: Result<bool, _> = vfs::publish::remove(self.ctx.fs, &self.repository.path_of(name));
             }
-            Err(error) => {
-                // What has its name already but is in no list is taken back. A failed sync of the directory
-                // is not: the list may be there, and with it the backup.
-                if error.op == Op::Rename {
-                    for companion in [new.name.to_string(), Companion::Index(new.name.stamp).to_string()] {
-                        let path = self.repository.path_of(companion);
-                        if error.path != path {
-                            let _ = vfs::publish::remove(ctx.fs, &path);
-                        }
-                    }
-                }
-                Err(error.into())
-            }
+            Error::from(error)
+        };
+        let (data_name, index_name) = (new.name.to_string(), Companion::Index(new.name.stamp).to_string());
+        self.ctx.note_sync(indexed.map_err(|error| take_back(error, std::slice::from_ref(&data_name)))?, dir);
+        let listed = if new.name.is_full() { dat.publish_new() } else { dat.publish_over() };
+        let synced = listed.map_err(|error| take_back(error, &[data_name, index_name]))?;
+        self.ctx.note_sync(synced, dir);
+        Ok(())
+    }
+
+    /// Python's repozo takes no lock: what it wrote meanwhile must not be overwritten, nor built beside.
+    fn check_repository(&self) -> Result<(), Error> {
+        let now = self.repository.survey()?;
+        let files =
+            |survey: &Survey| survey.chains.iter().flat_map(|chain| chain.files.clone()).collect::<Vec<_>>();
+        let lines = |survey: &Survey| survey.chains.last().map(|chain| chain.lines().to_vec());
+        let known_lines = self.listed.borrow().clone().or_else(|| lines(self.survey));
+        if files(&now) == files(self.survey) && lines(&now) == known_lines && now.strays == self.survey.strays
+        {
+            return Ok(());
         }
+        Err(Error::RepositoryChanged { dir: self.repository.dir().to_owned() })
     }
 
     /// Copies the bytes of the new backup from the source, walking along, into a synced draft.
-    fn copy(&self, new: &New, path: &std::path::Path) -> Result<(Finished<'_>, Sum), Error> {
+    fn copy(&self, new: &New, path: &std::path::Path) -> Result<(Finished<'_>, Sum, bool), Error> {
         let (ctx, source) = (self.ctx, self.source);
         let end_pos = new.extent.end_pos;
         let mut output = Output::new(self.draft(path)?, self.request.gzip);
@@ -356,21 +385,22 @@ impl Run<'_> {
             },
         )?;
         ctx.tell(&Event::Ended);
-        self.check_copied(new, walk)?;
-        Ok((output.finish()?, sum))
+        let damaged = self.check_copied(new, walk)?;
+        Ok((output.finish()?, sum, damaged))
     }
 
     /// What was copied must be what was scanned: sound transactions up to the end, the last one the same.
-    fn check_copied(&self, new: &New, walk: StreamWalker) -> Result<(), Error> {
+    /// Whether it is damaged, and was so before.
+    fn check_copied(&self, new: &New, walk: StreamWalker) -> Result<bool, Error> {
         self.source.check_last(new.extent.last)?;
         match walk.finish() {
-            Ok(last) if last.is_none() || last == new.extent.last => Ok(()),
+            Ok(last) if last.is_none() || last == new.extent.last => Ok(false),
             Ok(_) => Err(self.source.changed("its last transaction is another one")),
             // The index led past the damage; if it was there before, the copy is as true as it can be.
             Err(damage) => match indexes::damage_before(self.source, new.extent.end_pos)? {
                 Some(same) if same.transaction_pos == damage.transaction_pos => {
                     self.ctx.notice(Notice::SourceDamage { path: self.source.path.clone(), damage });
-                    Ok(())
+                    Ok(true)
                 }
                 _ => Err(self.source.changed("a transaction in its middle is another one")),
             },
@@ -399,11 +429,12 @@ impl Run<'_> {
         Err(Error::ReadsDifferently { path: self.repository.path_of(part.name) })
     }
 
-    fn kill_old(&self, part: &Part) -> Result<(), Error> {
+    fn kill_old(&self, part: &Part, extent: Extent) -> Result<(), Error> {
         let first =
             prune::first_transaction(self.source.bytes()).map_err(|error| self.source.error(error))?;
         let first = first.filter(|first| first.end_pos() <= part.end_pos);
-        prune::remove_older(self.ctx, self.repository, self.survey, part, first, self.request.force)
+        let new = NewFull { part: *part, first, last: extent.last };
+        prune::remove_older(self.ctx, self.repository, self.survey, &new, self.request.force)
     }
 
     /// A draft that those may read who may read the database.

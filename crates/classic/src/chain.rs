@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Chain {
     /// The full backup.
     pub full: BackupName,
-    /// All data files of the chain that are there, the full first, in the order of their names.
+    /// All data files of the chain that are there, in the order of their names; the full, if it is there, first.
     pub files: Vec<BackupName>,
     /// Its list.
     pub dat: DatState,

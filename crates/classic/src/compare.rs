@@ -57,6 +57,9 @@ pub(crate) fn compare_last(
     if source.len < last.end_pos {
         return Ok(Comparing::ended(Compared::Shorter, parts));
     }
+    if !same_magic(ctx, repository, source, parts)? {
+        return Ok(Comparing::ended(Compared::Different, parts));
+    }
     let mut pos = last.start_pos;
     ctx.tell(&Event::Began { phase: Phase::Comparing, total_len: Some(last.len()) });
     let (_, source_sum) = pump(
@@ -81,6 +84,22 @@ pub(crate) fn compare_last(
         return Ok(Comparing::ended(Compared::Different, parts));
     }
     Comparing::equal(source, parts.to_vec())
+}
+
+/// A conversion for Python 3 writes the magic anew, in place: the one change that a sum of the last part, and
+/// the positions in it, do not show.
+fn same_magic(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    source: &Source,
+    parts: &[Part],
+) -> Result<bool, Error> {
+    let Some(full) = parts.first() else { return Ok(false) };
+    let (mut ours, mut theirs) = ([0; 4], [0; 4]);
+    source.read_exact(0, &mut theirs)?;
+    let read =
+        PartStream::open(ctx.fs, repository, full.name).and_then(|mut stream| stream.read_full(&mut ours));
+    Ok(read.is_ok() && ours == theirs)
 }
 
 /// Whether a data file can be what its line says, without reading it, as far as that goes. A compressed file
@@ -271,11 +290,12 @@ pub(crate) fn tell_sums(
     let Ok((repository_len, repository_sum)) = repository_state else { return Ok(()) };
     let mut backed_up = Summing::default();
     let mut pos = 0;
-    let (_, current) = pump(
+    let (current_len, current) = pump(
         |piece| {
             ctx.interrupt.check()?;
+            // An aborted transaction may be cut off meanwhile: what is there is what is told.
             let want_len = usize::try_from(source.len - pos).unwrap_or(PIECE_LEN).min(piece.len());
-            source.read_exact(pos, &mut piece[..want_len])?;
+            let want_len = source.read_up_to(pos, &mut piece[..want_len])?;
             if !equal {
                 let part_len =
                     usize::try_from(repository_len.saturating_sub(pos)).unwrap_or(want_len).min(want_len);
@@ -289,7 +309,7 @@ pub(crate) fn tell_sums(
     let backed_up = if equal { repository_sum } else { backed_up.finish() };
     ctx.tell(&Event::ComparedAll {
         repository: (repository_len, repository_sum),
-        current: (source.len, current),
+        current: (current_len, current),
         backed_up: (repository_len, backed_up),
     });
     Ok(())

@@ -61,14 +61,33 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// `-k` was asked to delete a chain that is not known to be of the same database.
+    /// `-k` was asked to delete a chain that must not go for the new full.
     #[error(
-        "the backup was made, but {} was not deleted: it is not a backup of the same database as far as \
-         transactions tell; use --force to delete it all the same",
+        "the backup was made, but {} was not deleted: {reason}; use --force to delete it all the same",
         path.display()
     )]
-    OtherDatabase {
+    NotDeleted {
         /// The full backup that stays.
+        path: PathBuf,
+        /// Why it stays.
+        reason: &'static str,
+    },
+    /// Somebody else wrote into the repository while the backup was made.
+    #[error("{} changed while the backup was made: another program (Python's repozo?) writes to it; nothing was written, run it again", dir.display())]
+    RepositoryChanged {
+        /// The repository.
+        dir: PathBuf,
+    },
+    /// Python's repozo, which takes no lock, seems to be at work.
+    #[error("{} is being written: a Python repozo seems to be running; wait for it to end, or use --wait SECONDS", path.display())]
+    PythonRunning {
+        /// Its temporary file.
+        path: PathBuf,
+    },
+    /// The target is a file of the repository itself.
+    #[error("{} is a file of the repository; choose another --output", path.display())]
+    TargetInRepository {
+        /// The target.
         path: PathBuf,
     },
     /// There is nothing to recover or verify.
@@ -137,7 +156,7 @@ pub enum Error {
         reason: String,
     },
     /// `--with-verify` has nothing to verify a file with.
-    #[error("{}: no line of {} says what it should be; recover without --with-verify, or to a --date before it", path.display(), dat.display())]
+    #[error("{}: no line of {} says what it should be; recover without --with-verify, or to another --date", path.display(), dat.display())]
     NotListed {
         /// The file.
         path: PathBuf,

@@ -1,6 +1,6 @@
 use crate::plan::Decision;
 use crate::{BackupName, Fault, Limit, Stamp, Sum};
-use filestorage::{Problem, UnfinishedTail};
+use filestorage::{Problem, Tid, UnfinishedTail};
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -151,6 +151,19 @@ pub enum Notice {
     RemovedDraft(OsString),
     /// A removal that was interrupted was finished.
     FinishedRemoval(Stamp),
+    /// What a removal that was interrupted left cannot be removed.
+    RemovalStuck(String),
+    /// A removal that was interrupted was undone: the backup that it was for is not there.
+    RemovalUndone(Stamp),
+    /// The source ends at an earlier transaction than the backups: it was cut, or restored.
+    SourceOlder {
+        /// The database.
+        path: PathBuf,
+        /// Its last transaction.
+        source_tid: Option<Tid>,
+        /// The last transaction that is backed up.
+        backup_tid: Tid,
+    },
     /// A data file without a line was found right and is listed now.
     Adopted(PathBuf),
     /// A data file that belongs to no chain got another name, so that nobody joins it to one.
@@ -240,6 +253,27 @@ impl fmt::Display for Notice {
             Notice::FinishedRemoval(stamp) => {
                 write!(f, "finished the interrupted removal of the old backup {stamp}")
             }
+            Notice::RemovalStuck(text) => {
+                write!(f, "an old backup whose removal had begun cannot be removed: {text}")
+            }
+            Notice::RemovalUndone(stamp) => {
+                write!(
+                    f,
+                    "the removal of the old backup {stamp} was undone: the one that it was for is not there"
+                )
+            }
+            Notice::SourceOlder { path, source_tid, backup_tid } => {
+                let end = source_tid.map_or_else(
+                    || "without a transaction".to_owned(),
+                    |tid| format!("at {}", tid.calendar()),
+                );
+                write!(
+                    f,
+                    "{} ends {end}, but {} is backed up: was it cut, or restored?",
+                    path.display(),
+                    backup_tid.calendar()
+                )
+            }
             Notice::Adopted(path) => {
                 write!(
                     f,
@@ -282,7 +316,7 @@ impl fmt::Display for Notice {
             },
             Notice::SourceDamage { path, damage } => write!(
                 f,
-                "{}: {damage}; the database is damaged there, it is backed up as it is, its index leads to the end",
+                "{}: {damage}; the database is damaged there; it is backed up as it is, its index leads to the end, and no older backup is deleted for it",
                 path.display()
             ),
             Notice::KeptInUse(path) => write!(f, "{} was not deleted: it is being read", path.display()),

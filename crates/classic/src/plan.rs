@@ -110,8 +110,11 @@ pub fn begin(full_requested: bool, quick: bool, chain: &ChainFacts) -> Result<Co
         ChainFacts::NoFiles => Err(FullReason::NoFiles),
         ChainFacts::NoFull => Err(FullReason::NoFull),
         ChainFacts::NoLines if quick => Err(FullReason::NoDat),
-        // What cannot be read cannot be written anew either.
-        ChainFacts::Faulty(fault @ Fault::Unreadable(_)) => Err(FullReason::Unsound(fault.clone())),
+        // A list that cannot be read cannot be written anew, and one that names what is gone is the only
+        // trace of a backup that was acknowledged.
+        ChainFacts::Faulty(fault @ (Fault::Unreadable(_) | Fault::Missing(_))) => {
+            Err(FullReason::Unsound(fault.clone()))
+        }
         ChainFacts::Faulty(fault) if quick => Err(FullReason::Unsound(fault.clone())),
         ChainFacts::NoLines | ChainFacts::Faulty(_) => Ok(Comparison::ByName),
         ChainFacts::Sound if quick => Ok(Comparison::Last),

@@ -9,35 +9,44 @@
 //! | the full and its index | the marker alone | the same |
 //! | the marker | nothing | |
 
+use crate::copy::pump;
 use crate::name::Companion;
+use crate::part::PartStream;
 use crate::reader::ChainReader;
 use crate::repository::Survey;
 use crate::{BackupName, Chain, Context, Error, Event, Notice, Part, Repository, Stamp};
-use filestorage::{Boundary, Tid, TransactionHeader, Visitor, committed_end};
+use filestorage::{Boundary, Tid, TransactionHeader, Visitor, committed_end, transaction_before};
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use vfs::publish;
 use vfs::{LockKind, Op, ReadAt};
+
+/// A full backup that older ones may have to go for, and the ends of the database in it.
+pub(crate) struct NewFull {
+    pub(crate) part: Part,
+    pub(crate) first: Option<TransactionHeader>,
+    pub(crate) last: Option<TransactionHeader>,
+}
 
 /// Deletes what is older than the full backup `new`, which was read once more before it got its name.
 ///
 /// # Errors
-/// [`Error::OtherDatabase`] for the first chain that is not known to be of the same database, after all
-/// others were deleted; what the system says.
+/// [`Error::NotDeleted`] for the first chain that must not go for `new`, after all others were deleted; what
+/// the system says.
 pub(crate) fn remove_older(
     ctx: &Context<'_>,
     repository: &Repository<'_>,
     survey: &Survey,
-    new: &Part,
-    first_of_new: Option<TransactionHeader>,
+    new: &NewFull,
     force: bool,
 ) -> Result<(), Error> {
-    let kept = new.name.stamp;
+    let kept = new.part.name.stamp;
     let mut refused = None;
     for chain in survey.chains.iter().filter(|chain| chain.stamp() < kept) {
-        if !force && !is_same_database(ctx, repository, chain, new, first_of_new) {
-            refused.get_or_insert(repository.path_of(chain.full));
-            continue;
+        match reason_to_keep(ctx, repository, chain, new).filter(|_| !force) {
+            Some(reason) => drop(refused.get_or_insert((repository.path_of(chain.full), reason))),
+            None => remove_chain(ctx, repository, chain)?,
         }
-        remove_chain(ctx, repository, chain)?;
     }
     for name in survey.strays.iter().filter(|name| name.stamp < kept) {
         remove_data_file(ctx, repository, *name)?;
@@ -50,7 +59,7 @@ pub(crate) fn remove_older(
     }
     let synced = publish::sync_dir(ctx.fs, repository.dir())?;
     ctx.note_sync(synced, repository.dir());
-    refused.map_or(Ok(()), |path| Err(Error::OtherDatabase { path }))
+    refused.map_or(Ok(()), |(path, reason)| Err(Error::NotDeleted { path, reason }))
 }
 
 fn remove_chain(ctx: &Context<'_>, repository: &Repository<'_>, chain: &Chain) -> Result<(), Error> {
@@ -62,7 +71,8 @@ fn remove_chain(ctx: &Context<'_>, repository: &Repository<'_>, chain: &Chain) -
             ctx.notice(Notice::KeptInUse(full_path));
             return Ok(());
         }
-        Err(error) if error.kind() == std::io::ErrorKind::Unsupported => None,
+        // Without a full there is nothing to restore, and nobody who does.
+        Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::NotFound) => None,
         Err(error) => return Err(vfs::Error::new(Op::Lock, &full_path, error).into()),
     };
     let (dat, marker) =
@@ -134,24 +144,62 @@ fn remove_data_file(ctx: &Context<'_>, repository: &Repository<'_>, name: Backup
     Ok(())
 }
 
-/// Whether transactions show that a chain and the new full are of one database: the first transaction of one
-/// is found in the other. A pack may drop the first ones, so they need not be equal.
-fn is_same_database(
+/// Why a chain must not go for a new full, if there is a reason: no transaction shows that they are of one
+/// database, or the chain has later ones.
+///
+/// A pack may drop the first transactions, so the first ones need not be equal; that the one is found in the
+/// other is enough. The last one is the same or later, unless the database was cut or restored.
+fn reason_to_keep(
     ctx: &Context<'_>,
     repository: &Repository<'_>,
     chain: &Chain,
-    new: &Part,
-    first_of_new: Option<TransactionHeader>,
-) -> bool {
-    let old_parts = chain.tile().parts;
-    let old = ChainReader::new(ctx.fs, repository, &old_parts);
-    let new = ChainReader::new(ctx.fs, repository, &[*new]);
-    match (first_transaction(&old), first_of_new) {
-        (Ok(Some(old_first)), Some(new_first)) => holds(&old, new_first.tid) || holds(&new, old_first.tid),
-        // An empty one is where every database begins; two empty ones differ in nothing.
-        (Ok(None), _) => true,
-        _ => false,
+    new: &NewFull,
+) -> Option<&'static str> {
+    let parts = readable_parts(ctx, repository, chain);
+    let old = ChainReader::new(ctx.fs, repository, &parts);
+    if let Ok(Some(last)) = transaction_before(&old, parts.last().map_or(0, |part| part.end_pos))
+        && new.last.is_none_or(|new_last| new_last.tid < last.tid)
+    {
+        return Some("it holds later transactions than the new backup");
     }
+    let first_tids = first_tids(ctx, repository, chain);
+    let fresh = ChainReader::new(ctx.fs, repository, &[new.part]);
+    let same = match new.first {
+        // An empty database is where every one begins.
+        _ if matches!(first_transaction(&old), Ok(None)) => true,
+        None => false,
+        Some(new_first) => {
+            first_tids.contains(&new_first.tid)
+                || holds_any(&fresh, &first_tids)
+                || holds_any(&old, &BTreeSet::from([new_first.tid]))
+        }
+    };
+    (!same).then_some("no transaction shows that it is a backup of the same database")
+}
+
+/// The parts of a chain as its list has them; where that is of no use, the full alone.
+fn readable_parts(ctx: &Context<'_>, repository: &Repository<'_>, chain: &Chain) -> Vec<Part> {
+    let parts = chain.tile().parts;
+    if !parts.is_empty() {
+        return parts;
+    }
+    let summed = PartStream::open(ctx.fs, repository, chain.full)
+        .and_then(|mut stream| pump(|piece| stream.read_full(piece), |_| ctx.interrupt.check()));
+    let full = summed.map(|(len, sum)| Part { name: chain.full, start_pos: 0, end_pos: len, sum });
+    full.into_iter().collect()
+}
+
+/// The tid of the first transaction of every data file of a chain.
+fn first_tids(ctx: &Context<'_>, repository: &Repository<'_>, chain: &Chain) -> BTreeSet<Tid> {
+    let first_tid = |name: &BackupName| {
+        let mut bytes = [0; 12];
+        let mut stream = PartStream::open(ctx.fs, repository, *name).ok()?;
+        let at = if name.is_full() { 4 } else { 0 };
+        let read_len = stream.read_full(&mut bytes[..at + 8]).ok()?;
+        let tid: [u8; 8] = bytes[at..read_len.max(at)].try_into().ok()?;
+        Some(Tid::from_be_bytes(tid))
+    };
+    chain.files.iter().filter_map(first_tid).collect()
 }
 
 /// The first transaction of a database; `None` if it has none.
@@ -167,19 +215,19 @@ pub(crate) fn first_transaction(data: &dyn ReadAt) -> Result<Option<TransactionH
     Ok(Some(TransactionHeader::decode(start.pos(), &bytes)))
 }
 
-/// Whether a database has a transaction with this tid.
-fn holds(data: &dyn ReadAt, tid: Tid) -> bool {
-    struct Looking(Tid, bool);
-    impl Visitor for Looking {
+/// Whether a database has a transaction with one of these tids.
+fn holds_any(data: &dyn ReadAt, tids: &BTreeSet<Tid>) -> bool {
+    struct Looking<'a>(&'a BTreeSet<Tid>, bool);
+    impl Visitor for Looking<'_> {
         fn transaction(&mut self, header: &TransactionHeader) {
-            self.1 |= header.tid == self.0;
+            self.1 |= self.0.contains(&header.tid);
         }
     }
     // Mostly the first transaction is the one; then nothing has to be walked.
-    if first_transaction(data).is_ok_and(|first| first.is_some_and(|first| first.tid == tid)) {
+    if first_transaction(data).is_ok_and(|first| first.is_some_and(|first| tids.contains(&first.tid))) {
         return true;
     }
-    let mut looking = Looking(tid, false);
+    let mut looking = Looking(tids, false);
     // What was seen before a walk ends at damage was seen all the same.
     let _: Result<_, _> = Boundary::start(data).and_then(|start| committed_end(data, start, &mut looking));
     looking.1

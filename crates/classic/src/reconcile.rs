@@ -3,7 +3,7 @@
 //! | found | done |
 //! |---|---|
 //! | drafts of dead runs | removed |
-//! | a removal that had begun | finished |
+//! | a removal that had begun | finished; undone if the backup that it was for is not there |
 //! | a full without a list and without incrementals, sound by itself | listed ("adopted") |
 //! | behind the end of a chain, a data file without a line that continues it | the same |
 //! | any other data file without a line, where the list fits together | renamed `NAME.unlisted` |
@@ -52,8 +52,23 @@ pub(crate) fn reconcile(
     }
     let mut survey = repository.survey()?;
     for stamp in std::mem::take(&mut survey.removing) {
-        prune::finish_removal(ctx, repository, stamp)?;
-        ctx.notice(Notice::FinishedRemoval(stamp));
+        match prune::finish_removal(ctx, repository, stamp) {
+            Ok(()) => ctx.notice(Notice::FinishedRemoval(stamp)),
+            Err(error @ Error::Interrupted { .. }) => return Err(error),
+            // An old file that cannot go is no reason to have no new backup.
+            Err(error) => ctx.notice(Notice::RemovalStuck(error.to_string())),
+        }
+    }
+    for stamp in std::mem::take(&mut survey.reprieved) {
+        let marker = repository.path_of(Companion::Removed(stamp));
+        let dat = repository.dat_path(stamp);
+        if ctx.fs.meta(&dat).is_ok() {
+            publish::remove(ctx.fs, &marker)?;
+            continue;
+        }
+        let synced = publish::rename_new(ctx.fs, &marker, &dat)?;
+        ctx.note_sync(synced, repository.dir());
+        ctx.notice(Notice::RemovalUndone(stamp));
     }
     if wait_for_a_python_run(ctx, repository, &survey) {
         survey = repository.survey()?;

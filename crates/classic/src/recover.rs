@@ -8,19 +8,19 @@
 //! | the database under its name (**the commit point**) | the new database without an index | |
 //! | the index under its name | the new database with its index | |
 
+use crate::content::{Content, check_index, own_position};
 use crate::copy::{PIECE_LEN, pump};
-use crate::indexes::FileStream;
 use crate::part::{PartStream, QuickLen};
+use crate::place::Place;
 use crate::repository::Survey;
 use crate::selection::{Piece, Selection, select};
 use crate::sum::Summing;
-use crate::{Context, Error, Event, Limit, Notice, Phase, Repository, Stamp, Sum};
-use filestorage::{Index, Magic, Nothing, StreamWalker, Visitor, Walker};
-use pickle::index::IndexReader;
+use crate::{Context, Error, Event, Fault, Limit, Notice, Phase, Repository, Stamp, Sum};
+use filestorage::Index;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use vfs::publish::{self, Draft, Finished, parent_dir};
-use vfs::{Access, FileKind, Grant, Lock, LockKind, Op};
+use vfs::{Access, Grant, Lock, LockKind, Op};
 
 /// What a recovery is asked to do.
 #[derive(Debug, Clone)]
@@ -52,9 +52,12 @@ pub fn recover(ctx: &Context<'_>, request: &RecoverRequest, target: Target<'_>) 
     let repository = Repository::open(ctx.fs, &request.repository)?;
     let survey = repository.survey()?;
     let limit = parse_limit(request.date.as_deref(), &survey)?;
+    // Only what is looked at under the lock is sure to stay: `-k` of another run may just have begun.
+    let held = survey.chain_at(&limit).map(|chain| chain.full);
+    let _reading = held.and_then(|full| hold(ctx, &repository.path_of(full)));
+    let survey = repository.survey()?;
     tell_files(ctx, &repository, &survey, &limit);
     let selection = select(ctx, &repository, &survey, &limit, request.with_verify)?;
-    let _reading = hold_chain(ctx, &repository, &selection)?;
     check_lengths(ctx, &repository, &selection)?;
     let run = Run { ctx, request, repository: &repository, selection: &selection };
     match target {
@@ -96,15 +99,6 @@ pub(crate) fn hold(ctx: &Context<'_>, path: &Path) -> Option<Box<dyn Lock>> {
     ctx.fs.try_lock(path, LockKind::Shared).ok().flatten()
 }
 
-fn hold_chain(
-    ctx: &Context<'_>,
-    repository: &Repository<'_>,
-    selection: &Selection,
-) -> Result<Option<Box<dyn Lock>>, Error> {
-    ctx.interrupt.check()?;
-    Ok(hold(ctx, &repository.path_of(selection.full)))
-}
-
 /// All files are there and have the lengths that their lines promise, as far as that can be seen without
 /// reading them, before the first byte is written.
 fn check_lengths(ctx: &Context<'_>, repository: &Repository<'_>, selection: &Selection) -> Result<(), Error> {
@@ -130,7 +124,7 @@ struct Run<'a> {
 /// What was joined.
 struct Joined {
     len: u64,
-    /// The index of what was joined, when every byte was to be checked and it was sound.
+    /// The index of what was joined, when it was sound.
     index: Option<Index>,
     /// Why it is no sound FileStorage, if it is not.
     unsound: Option<String>,
@@ -146,14 +140,14 @@ impl Run<'_> {
     }
 
     fn to_file(&self, path: &Path) -> Result<(), Error> {
-        let place = Place::find(self.ctx, path)?;
+        let place = Place::find(self.ctx, self.repository, path)?;
         let locks = place.lock(self.ctx)?;
         self.check_space(&place)?;
         self.ctx.tell(&Event::Recovering(path));
         if locks.dir.is_some() {
             place.sweep(self.ctx)?;
         }
-        let mut draft = Draft::create(self.ctx.fs, &place.file)?;
+        let mut draft = Draft::create(self.ctx.fs, place.file())?;
         let joined = self.join(&mut |bytes| Ok(draft.append(bytes)?))?;
         self.tell_unsound(&joined, Some(path));
         self.give_access(&place, &mut draft)?;
@@ -166,11 +160,15 @@ impl Run<'_> {
     fn join(&self, append: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<Joined, Error> {
         let total_len = self.selection.total_len();
         self.ctx.tell(&Event::Began { phase: Phase::Recovering, total_len });
-        let mut content = Content::new(total_len, self.request.with_verify);
+        let mut content = Content::new(total_len);
         let mut all = self.request.tell_sum.then(Summing::default);
         let mut len = 0;
         for piece in &self.selection.pieces {
+            let start_pos = len;
             len += self.join_piece(piece, &mut |bytes| {
+                if piece.len.is_none() {
+                    self.check_junction(piece, start_pos, content.seen_len(), bytes)?;
+                }
                 content.see(bytes);
                 if let Some(all) = &mut all {
                     all.add(bytes);
@@ -181,7 +179,37 @@ impl Run<'_> {
         self.ctx.tell(&Event::Ended);
         self.ctx.tell(&Event::Recovered { len, sum: all.map(Summing::finish) });
         let (index, unsound) = content.judge(len);
+        if unsound.is_some() {
+            self.check_sums()?;
+        }
         Ok(Joined { len, index, unsound })
+    }
+
+    /// What is not sound was perhaps never: but if a sum is wrong, it is these backups that are damaged.
+    fn check_sums(&self) -> Result<(), Error> {
+        for piece in self.selection.pieces.iter().filter(|piece| piece.sum.is_some()) {
+            let mut stream = PartStream::open(self.ctx.fs, self.repository, piece.name)?;
+            let (len, sum) = pump(|buf| stream.read_full(buf), |_| self.ctx.interrupt.check())?;
+            self.check_piece(piece, self.repository.path_of(piece.name), len, Some(sum))?;
+        }
+        Ok(())
+    }
+
+    /// Without a line, the first record of an incremental tells where it belongs; what is no transaction tells
+    /// nothing and is joined.
+    fn check_junction(&self, piece: &Piece, start_pos: u64, pos: u64, bytes: &[u8]) -> Result<(), Error> {
+        let expected_pos = start_pos;
+        let at_start = pos == start_pos && !piece.name.is_full();
+        let Some(own_pos) = own_position(bytes).filter(|own_pos| at_start && *own_pos != expected_pos) else {
+            return Ok(());
+        };
+        let (name, dat) = (piece.name, self.repository.dat_path(self.selection.full.stamp));
+        let fault = if own_pos > expected_pos {
+            Fault::Hole { name, expected_pos, start_pos: own_pos }
+        } else {
+            Fault::Overlap { name, expected_pos, start_pos: own_pos }
+        };
+        Err(Error::Chain { dat, fault })
     }
 
     fn join_piece(
@@ -232,7 +260,7 @@ impl Run<'_> {
             (Some(found), Some(expected)) if found != expected => {
                 Err(Error::Checksum { path, found, expected, gzip: piece.name.gzip })
             }
-            (Some(sum), _) => {
+            (Some(sum), _) if self.request.with_verify => {
                 self.ctx.tell(&Event::RecoveredChunk { path: &path, len, sum });
                 Ok(())
             }
@@ -252,7 +280,7 @@ impl Run<'_> {
         let Some(data_len) = self.selection.total_len() else { return Ok(()) };
         let index_len = self.ctx.fs.meta(&self.index_source()).map_or(0, |meta| meta.len);
         let needed_len = data_len.saturating_add(index_len);
-        let dir = parent_dir(&place.file);
+        let dir = parent_dir(place.file());
         let free_len = self.ctx.fs.free_len(dir).map_err(vfs::Error::at(Op::FreeSpace, dir))?;
         if needed_len > free_len {
             return Err(Error::NoSpace { dir: dir.to_owned(), needed_len, free_len });
@@ -273,7 +301,7 @@ impl Run<'_> {
         }
         let path = self.repository.path_of(self.selection.full);
         let backup = self.ctx.fs.meta(&path).map_err(vfs::Error::at(Op::Stat, &path))?.access;
-        let dir = parent_dir(&place.file);
+        let dir = parent_dir(place.file());
         let owner = self.ctx.fs.meta(dir).map_err(vfs::Error::at(Op::Stat, dir))?.access;
         Ok(Access { mode: backup.mode & 0o666, ..owner })
     }
@@ -281,7 +309,7 @@ impl Run<'_> {
     fn give_access(&self, place: &Place, draft: &mut Draft<'_>) -> Result<(), Error> {
         let Access { mode, uid, gid } = self.access(place)?;
         if !draft.set_access(Grant { mode, gid, uid: Some(uid) })? && place.replaced.is_some() {
-            self.ctx.notice(Notice::AccessNotKept(place.file.clone()));
+            self.ctx.notice(Notice::AccessNotKept(place.file().to_owned()));
         }
         Ok(())
     }
@@ -319,7 +347,7 @@ impl Run<'_> {
     fn swap(&self, place: &Place, data: Finished<'_>, index: Option<Finished<'_>>) -> Result<(), Error> {
         self.ctx.interrupt.check()?;
         if place.replaced.is_some() {
-            self.ctx.tell(&Event::ReplacingOld(&place.given));
+            self.ctx.tell(&Event::ReplacingOld(place.given()));
         }
         for stale in place.indexes() {
             if publish::remove(self.ctx.fs, &stale)? {
@@ -328,195 +356,11 @@ impl Run<'_> {
             }
         }
         let synced = data.publish_over()?;
-        self.ctx.note_sync(synced, parent_dir(&place.file));
+        self.ctx.note_sync(synced, parent_dir(place.file()));
         if let Some(index) = index {
             let synced = index.publish_over()?;
             self.ctx.note_sync(synced, parent_dir(&place.index));
         }
         Ok(())
     }
-}
-
-/// Whether an index file is one of a database of `data_len` bytes; compared with `truth` where that is known.
-///
-/// # Errors
-/// Why it is not.
-pub(crate) fn check_index(
-    ctx: &Context<'_>,
-    path: &Path,
-    data_len: u64,
-    truth: Option<&Index>,
-) -> Result<(), String> {
-    let input = FileStream::open(ctx.fs, path).map_err(|error| error.to_string())?;
-    let mut reader = IndexReader::open(input).map_err(|error| error.to_string())?;
-    if reader.end_pos() != data_len {
-        return Err(format!("it is of a database of {} bytes, not of {data_len}", reader.end_pos()));
-    }
-    let mut entries = truth.map(Index::iter);
-    while let Some(bucket) = reader.next_bucket().map_err(|error| error.to_string())? {
-        let Some(entries) = &mut entries else { continue };
-        for (oid, pos) in bucket.iter() {
-            if entries.next() != Some((filestorage::Oid::new(oid), pos)) {
-                return Err(format!(
-                    "its entry for oid {} is not what the data says",
-                    filestorage::Oid::new(oid)
-                ));
-            }
-        }
-    }
-    match entries.and_then(|mut entries| entries.next()) {
-        Some((oid, _)) => Err(format!("it has no entry for oid {oid}")),
-        None => Ok(()),
-    }
-}
-
-/// What passes by on its way to the target: is it a FileStorage?
-pub(crate) struct Content {
-    head: Vec<u8>,
-    walk: Option<StreamWalker>,
-    index: Option<Index>,
-}
-
-impl Content {
-    /// `total_len` is how much will come, if that is known; without it there is no walk.
-    pub(crate) fn new(total_len: Option<u64>, with_index: bool) -> Content {
-        let walk = total_len.map(|len| StreamWalker::new(Walker::new(Magic::LEN, None, len), 0));
-        Content { head: Vec::new(), walk, index: with_index.then(Index::new) }
-    }
-
-    pub(crate) fn see(&mut self, bytes: &[u8]) {
-        let missing_len = 4 - self.head.len();
-        self.head.extend_from_slice(&bytes[..missing_len.min(bytes.len())]);
-        if let Some(walk) = &mut self.walk {
-            let visitor: &mut dyn Visitor = match &mut self.index {
-                Some(index) => index,
-                None => &mut Nothing,
-            };
-            walk.feed(bytes, visitor);
-        }
-    }
-
-    /// Whether what came so far begins like a FileStorage.
-    pub(crate) fn has_magic(&self) -> bool {
-        self.head.as_slice().try_into().is_ok_and(|head| Magic::decode(head).is_some())
-    }
-
-    /// The index of what came so far, if one is made.
-    pub(crate) fn index(&self) -> Option<&Index> {
-        self.index.as_ref()
-    }
-
-    /// The index and, if it is no sound FileStorage, why.
-    pub(crate) fn judge(self, len: u64) -> (Option<Index>, Option<String>) {
-        if !self.has_magic() {
-            let found = self.head.escape_ascii();
-            return (None, Some(format!("{len} bytes that begin with \"{found}\", not with FS30 or FS21")));
-        }
-        match self.walk.map(StreamWalker::finish) {
-            Some(Err(damage)) => (None, Some(damage.to_string())),
-            _ => (self.index, None),
-        }
-    }
-}
-
-/// Where a database goes, links followed.
-struct Place {
-    /// As it was given.
-    given: PathBuf,
-    /// The file that is written: a link is written through and stays.
-    file: PathBuf,
-    /// The index that ZODB will look for, beside the name that was given.
-    index: PathBuf,
-    /// Mode and owner of the file that is there.
-    replaced: Option<Access>,
-}
-
-impl Place {
-    fn find(ctx: &Context<'_>, given: &Path) -> Result<Place, Error> {
-        let file = follow_links(ctx, given)?;
-        let replaced = match ctx.fs.meta(&file) {
-            Ok(meta) if meta.kind == FileKind::File => Some(meta.access),
-            Ok(_) => return Err(Error::TargetNotAFile { path: given.to_owned() }),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Err(vfs::Error::new(Op::Stat, &file, error).into()),
-        };
-        Ok(Place { given: given.to_owned(), file, index: with_suffix(given, ".index"), replaced })
-    }
-
-    /// Every index that would be taken for that of the new database: by its given name, and by the name that
-    /// a link leads to.
-    fn indexes(&self) -> Vec<PathBuf> {
-        let mut indexes = vec![self.index.clone()];
-        if self.file != self.given {
-            indexes.push(with_suffix(&self.file, ".index"));
-        }
-        indexes
-    }
-
-    /// No server may have the database open, now or while it is replaced; no other recovery may be at it.
-    fn lock(&self, ctx: &Context<'_>) -> Result<PlaceLocks, Error> {
-        let dir = parent_dir(&self.file);
-        let lock = match ctx.fs.try_lock(dir, LockKind::Exclusive) {
-            Ok(Some(lock)) => Some(lock),
-            Ok(None) => return Err(Error::TargetLocked { dir: dir.to_owned() }),
-            Err(error) if error.kind() == ErrorKind::Unsupported => {
-                ctx.tell(&Event::NotLocked(dir));
-                None
-            }
-            Err(error) => return Err(vfs::Error::new(Op::Lock, dir, error).into()),
-        };
-        let mut names = vec![with_suffix(&self.given, ".lock")];
-        if self.file != self.given {
-            names.push(with_suffix(&self.file, ".lock"));
-        }
-        let servers: Result<Vec<_>, Error> =
-            names.into_iter().map(|name| self.lock_server(ctx, name)).collect();
-        Ok(PlaceLocks { dir: lock, _servers: servers? })
-    }
-
-    /// The lock that ZODB holds while it has the database open for writing.
-    fn lock_server(&self, ctx: &Context<'_>, lock: PathBuf) -> Result<Option<Box<dyn Lock>>, Error> {
-        match ctx.fs.try_lock(&lock, LockKind::Exclusive) {
-            Ok(Some(held)) => Ok(Some(held)),
-            Ok(None) => Err(Error::TargetInUse { path: self.given.clone(), lock }),
-            // No lock file, no server; a file system that cannot lock cannot tell.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unsupported) => Ok(None),
-            Err(error) => Err(vfs::Error::new(Op::Lock, &lock, error).into()),
-        }
-    }
-
-    /// Removes what recoveries that died left; the directory is locked, so they are dead.
-    fn sweep(&self, ctx: &Context<'_>) -> Result<(), Error> {
-        let names = [self.file.file_name(), self.index.file_name()];
-        for name in publish::sweep(ctx.fs, parent_dir(&self.file), &|name| names.contains(&Some(name)))? {
-            ctx.notice(Notice::RemovedDraft(name));
-        }
-        Ok(())
-    }
-}
-
-/// What is held while a database is replaced.
-struct PlaceLocks {
-    /// `None` where the file system cannot lock a directory.
-    dir: Option<Box<dyn Lock>>,
-    _servers: Vec<Option<Box<dyn Lock>>>,
-}
-
-/// The file that a path leads to, there or not.
-fn follow_links(ctx: &Context<'_>, given: &Path) -> Result<PathBuf, Error> {
-    const LINKS_LIMIT: u32 = 40;
-    let mut path = given.to_owned();
-    for _ in 0..LINKS_LIMIT {
-        match ctx.fs.link_target(&path).map_err(vfs::Error::at(Op::Open, &path))? {
-            Some(target) => path = parent_dir(&path).join(target),
-            None => return Ok(path),
-        }
-    }
-    Err(Error::TargetNotAFile { path: given.to_owned() })
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut path = path.as_os_str().to_owned();
-    path.push(suffix);
-    path.into()
 }

@@ -1,5 +1,5 @@
 use crate::name::Companion;
-use crate::{BackupName, Chain, Context, Dat, DatState, Error, Event, Limit, Stamp};
+use crate::{BackupKind, BackupName, Chain, Context, Dat, DatState, Error, Event, Limit, Stamp};
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,8 @@ use vfs::{FileKind, Fs, Lock, LockKind, Op};
 
 /// A list longer than this is not read: it would be of 500,000 backups.
 const DAT_LEN_LIMIT: u64 = 64 << 20;
+/// Python writes its temporary file all the time; one that it did not touch for so long is of a dead run.
+const PYTHON_SILENCE: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(100);
 
 /// A repository directory. The path stays as it was given: it is written into `.dat` lines and messages.
@@ -24,12 +26,14 @@ pub struct Survey {
     pub chains: Vec<Chain>,
     /// Incrementals that stand before every full.
     pub strays: Vec<BackupName>,
-    /// Lists without their full.
+    /// Lists of nothing, without a full.
     pub lone_dats: Vec<Stamp>,
     /// Indexes without their data file.
     pub lone_indexes: Vec<Stamp>,
-    /// Chains whose removal has begun.
+    /// Chains whose removal has begun, and a later one is there.
     pub removing: Vec<Stamp>,
+    /// Chains whose removal had begun, but the one that they had to go for is not there: they count.
+    pub reprieved: Vec<Stamp>,
     /// The greatest stamp of any file.
     pub newest: Option<Stamp>,
 }
@@ -75,6 +79,14 @@ impl<'a> Repository<'a> {
         let mut waited = Duration::ZERO;
         loop {
             ctx.interrupt.check()?;
+            if let Some(path) = self.python_draft(ctx) {
+                if waited >= wait {
+                    return Err(Error::PythonRunning { path });
+                }
+                ctx.clock.wait(POLL);
+                waited += POLL;
+                continue;
+            }
             match self.fs.try_lock(&self.dir, LockKind::Exclusive) {
                 Ok(Some(lock)) => return Ok(Some(lock)),
                 Ok(None) if waited < wait => {
@@ -89,6 +101,14 @@ impl<'a> Repository<'a> {
                 Err(error) => return Err(vfs::Error::new(Op::Lock, &self.dir, error).into()),
             }
         }
+    }
+
+    /// The file that a run of Python's repozo, which takes no lock, is writing just now.
+    fn python_draft(&self, ctx: &Context<'_>) -> Option<PathBuf> {
+        let path = self.dir.join("tmp.tmp");
+        let modified = self.fs.meta(&path).ok()?.modified;
+        let age = ctx.clock.now().duration_since(modified).ok()?;
+        (age < PYTHON_SILENCE).then_some(path)
     }
 
     /// Lists the directory, reads the `.dat` files and sorts all into chains.
@@ -111,23 +131,41 @@ impl<'a> Repository<'a> {
         }
         let data_stamps: BTreeSet<Stamp> = data.iter().map(|name| name.stamp).collect();
         let newest = data_stamps.iter().chain(&dats).chain(&indexes).chain(&removing).max().copied();
-        let mut survey = self.sort_into_chains(&data, &dats);
-        survey.chains.retain(|chain| !removing.contains(&chain.stamp()));
-        let full_stamps: BTreeSet<Stamp> =
-            data.iter().filter(|name| name.is_full()).map(|name| name.stamp).collect();
-        survey.lone_dats = dats.difference(&full_stamps).copied().collect();
+        let mut survey = self.sort_into_chains(&data, &dats, &removing);
+        let is_superseded = |stamp: &Stamp| {
+            let later = survey.chains.iter().filter(|chain| chain.stamp() > *stamp);
+            later.filter(|chain| !removing.contains(&chain.stamp())).any(|chain| chain.tile().fault.is_none())
+        };
+        let (going, reprieved): (Vec<Stamp>, Vec<Stamp>) =
+            removing.iter().partition(|stamp| is_superseded(stamp));
+        survey.chains.retain(|chain| !going.contains(&chain.stamp()));
+        (survey.removing, survey.reprieved) = (going, reprieved);
         survey.lone_indexes = indexes.difference(&data_stamps).copied().collect();
-        survey.removing = removing.into_iter().collect();
         survey.newest = newest;
         Ok(survey)
     }
 
-    fn sort_into_chains(&self, data: &BTreeSet<BackupName>, dats: &BTreeSet<Stamp>) -> Survey {
+    fn sort_into_chains(
+        &self,
+        data: &BTreeSet<BackupName>,
+        dats: &BTreeSet<Stamp>,
+        removing: &BTreeSet<Stamp>,
+    ) -> Survey {
         let mut survey = Survey::default();
+        let read_dat = |stamp: Stamp| match (dats.contains(&stamp), removing.contains(&stamp)) {
+            (true, _) => self.read_dat(&self.dat_path(stamp)),
+            (false, true) => self.read_dat(&self.path_of(Companion::Removed(stamp))),
+            (false, false) => DatState::Missing,
+        };
+        let full_stamps: BTreeSet<Stamp> =
+            data.iter().filter(|name| name.is_full()).map(|name| name.stamp).collect();
+        let mut lone = dats.difference(&full_stamps).copied().peekable();
         for name in data {
+            while let Some(stamp) = lone.next_if(|stamp| *stamp <= name.stamp) {
+                survey.push_lone(stamp, read_dat(stamp));
+            }
             if name.is_full() {
-                let dat =
-                    if dats.contains(&name.stamp) { self.read_dat(name.stamp) } else { DatState::Missing };
+                let dat = read_dat(name.stamp);
                 survey.chains.push(Chain { full: *name, files: vec![*name], dat });
                 continue;
             }
@@ -136,12 +174,14 @@ impl<'a> Repository<'a> {
                 None => survey.strays.push(*name),
             }
         }
+        for stamp in lone {
+            survey.push_lone(stamp, read_dat(stamp));
+        }
         survey
     }
 
-    fn read_dat(&self, stamp: Stamp) -> DatState {
-        let path = self.dat_path(stamp);
-        match self.read_small(&path, DAT_LEN_LIMIT) {
+    fn read_dat(&self, path: &Path) -> DatState {
+        match self.read_small(path, DAT_LEN_LIMIT) {
             Ok(bytes) => DatState::Read(Dat::parse(&bytes)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => DatState::Missing,
             Err(error) => DatState::Unreadable(error.to_string()),
@@ -173,6 +213,16 @@ fn owner(chains: &[Chain], name: BackupName) -> Option<usize> {
 }
 
 impl Survey {
+    /// A list whose full is not there: a chain that lost its first part, and no other chain's increments are
+    /// taken for what follows it. A list of nothing is nothing.
+    fn push_lone(&mut self, stamp: Stamp, dat: DatState) {
+        let full = BackupName { stamp, kind: BackupKind::Full, gzip: false };
+        let chain = Chain { full, files: Vec::new(), dat };
+        let Some(first) = chain.lines().first() else { return self.lone_dats.push(stamp) };
+        let named = first.name().filter(|name| name.is_full() && name.stamp == stamp);
+        self.chains.push(Chain { full: named.unwrap_or(full), ..chain });
+    }
+
     /// The data files that Python's repozo would join for a limit: the last full at or before it, and all
     /// incrementals from there up to it.
     pub(crate) fn files_at(&self, limit: &Limit) -> Vec<BackupName> {

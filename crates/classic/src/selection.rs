@@ -63,6 +63,9 @@ pub(crate) fn select(
     let files: Vec<BackupName> =
         chain.files.iter().copied().filter(|name| limit.includes(name.stamp)).collect();
     if chain.has_no_lines() {
+        if files.first() != Some(&chain.full) {
+            return Err(Error::Chain { dat, fault: Fault::Missing(chain.full) });
+        }
         if strict {
             return Err(Error::NotListed { path: repository.path_of(chain.full), dat });
         }
@@ -151,6 +154,11 @@ impl<'a> Laying<'a> {
                 }
                 None => pieces.extend(self.lay_unlisted(name)?),
             }
+        }
+        // Whatever else there is, without its beginning it is no database.
+        if pieces.first().is_none_or(|piece: &Piece| piece.name != self.chain.full) {
+            let path = self.repository.path_of(self.chain.full);
+            return Err(Error::NotListed { path, dat: self.repository.dat_path(self.chain.stamp()) });
         }
         Ok(Selection { full: self.chain.full, pieces })
     }

@@ -58,6 +58,14 @@ impl Source {
         }
     }
 
+    /// Fills `buf` from `pos` on as far as there are bytes.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn read_up_to(&self, pos: u64, buf: &mut [u8]) -> Result<usize, Error> {
+        Ok(self.file.read_full_at(pos, buf).map_err(vfs::Error::at(Op::Read, &self.path))?)
+    }
+
     pub(crate) fn changed(&self, what: &'static str) -> Error {
         Error::SourceChanged { path: self.path.clone(), what }
     }

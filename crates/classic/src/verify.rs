@@ -1,9 +1,10 @@
 //! Verification: every chain, every file; all problems are collected, none stops it.
 
 use crate::compare::check_quick_len;
+use crate::content::{Content, check_index};
 use crate::copy::pump;
 use crate::part::PartStream;
-use crate::recover::{Content, check_index, hold};
+use crate::recover::hold;
 use crate::repository::Survey;
 use crate::{Chain, Context, Error, Event, Fault, Limit, Part, Phase, Repository, Stamp, VerifyProblem};
 use pickle::index::IndexReader;
@@ -94,7 +95,7 @@ impl Run<'_> {
         }
         // Every line is looked at, those behind a fault too; only what fits together is joined.
         let joined_count = tiling.parts.len();
-        let mut content = Some(Content::new(Some(tiling.end_pos()), true)).filter(|_| !self.request.quick);
+        let mut content = Some(Content::new(Some(tiling.end_pos()))).filter(|_| !self.request.quick);
         let mut sound_count = 0;
         for (at, part) in lines_as_parts(chain).enumerate() {
             self.ctx.interrupt.check()?;
@@ -170,7 +171,7 @@ impl Run<'_> {
         let checked = if self.request.quick {
             self.check_index_end(&path, part.end_pos)
         } else {
-            let truth = content.filter(|content| content.has_magic()).and_then(Content::index);
+            let truth = content.filter(|content| content.has_magic()).map(Content::index);
             check_index(self.ctx, &path, part.end_pos, truth)
         };
         if let Err(reason) = checked {

@@ -120,12 +120,7 @@ impl Fs for OsFs {
 
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
         match rename_noreplace(from, to) {
-            Err(error) if is_unsupported(&error) => {
-                // A hard link does not clobber either; a crash between the two calls leaves two names of
-                // one complete file, and the draft's name is swept by the next run.
-                std::fs::hard_link(from, to)?;
-                std::fs::remove_file(from)
-            }
+            Err(error) if is_unsupported(&error) => link_and_unlink(from, to),
             result => result,
         }
     }
@@ -168,6 +163,25 @@ impl Fs for OsFs {
     fn unique(&self) -> u64 {
         fastrand::u64(..)
     }
+}
+
+/// A hard link does not replace either; a crash between the two calls leaves two names of one complete file,
+/// and the draft's name is swept by the next run.
+fn link_and_unlink(from: &Path, to: &Path) -> io::Result<()> {
+    match std::fs::hard_link(from, to) {
+        // Neither way (exFAT, some network file systems): look, then rename. The lock keeps our own runs out.
+        Err(error) if is_unsupported(&error) || is_errno(&error, &[Errno::EPERM, Errno::EMLINK]) => {
+            if std::fs::symlink_metadata(to).is_ok() {
+                return Err(Errno::EEXIST.into());
+            }
+            return std::fs::rename(from, to);
+        }
+        result => result?,
+    }
+    std::fs::remove_file(from).inspect_err(|_| {
+        // Both or nothing: the caller is told that the name was not given.
+        let _ = std::fs::remove_file(to);
+    })
 }
 
 /// Without waiting for the other end of a pipe that somebody gave the name of a file.
@@ -215,6 +229,21 @@ fn meta_of(metadata: &Metadata) -> io::Result<Meta> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// File systems without `renameat2` or hard links are rare; the ways round them are the same everywhere.
+    #[test]
+    fn a_link_and_unlink_neither_replaces_nor_leaves_two_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        std::fs::write(&from, "new").unwrap();
+        std::fs::write(&to, "old").unwrap();
+        assert_eq!(link_and_unlink(&from, &to).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(&to).unwrap(), b"old");
+        std::fs::remove_file(&to).unwrap();
+        link_and_unlink(&from, &to).unwrap();
+        assert_eq!(std::fs::read(&to).unwrap(), b"new");
+        assert!(!from.exists());
+    }
 
     #[test]
     fn keeps_the_contract_of_fs() {

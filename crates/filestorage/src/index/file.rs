@@ -1,8 +1,8 @@
 use super::Index;
 use crate::window::Window;
 use crate::{
-    Boundary, Error, Oid, RecordData, RecordHeader, Status, Visitor, Walker, committed_end,
-    transaction_before,
+    Boundary, Damage, DamageKind, Error, Oid, RecordData, RecordHeader, Status, Visitor, Walker,
+    committed_end, transaction_before,
 };
 use pickle::index::{IndexReader, IndexWriter};
 use std::collections::BTreeMap;
@@ -61,7 +61,8 @@ pub fn current_records(source: &dyn ReadAt, boundary: Boundary) -> Result<BTreeM
         while header.status != Status::Undone && walker.boundary_pos() != Some(header.end_pos()) {
             let (pos, len) = walker.wants();
             if walker.accept(window.bytes(pos, len)?, &mut records).is_err() {
-                return Ok(BTreeMap::new());
+                let kind = DamageKind::Unfinished { limit_pos: header.end_pos() };
+                return Err(Damage { transaction_pos: header.pos, pos, kind }.into());
             }
         }
         if !records.0.is_empty() {

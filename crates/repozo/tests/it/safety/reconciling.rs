@@ -202,7 +202,9 @@ fn a_changed_byte_in_a_backup_is_not_built_upon() {
 fn increments_without_their_full_are_refused_and_a_new_full_is_made() {
     let mut room = Room::new();
     room.chain_of_three();
-    std::fs::remove_file(room.in_repository(&format!("{FULL}.fs"))).unwrap();
+    for end in ["fs", "dat", "index"] {
+        std::fs::remove_file(room.in_repository(&format!("{FULL}.{end}"))).unwrap();
+    }
     let ran = crate::common::ours(&room.clock, &crate::common::args!["-R", "-r", room.repository()]);
     assert_eq!((ran.status, ran.stdout.len()), (1, 0));
     assert!(

@@ -218,7 +218,7 @@ fn damage_that_a_sound_index_hides_is_backed_up_as_it_is_and_said() {
     std::fs::write(room.file(), &bytes).unwrap();
     room.pass(60);
     let ran = room.backup("F").expect_success();
-    assert!(ran.stderr.contains("the database is damaged there, it is backed up as it is"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the database is damaged there; it is backed up as it is"), "{}", ran.stderr);
     assert_eq!(room.recovered(&[]), bytes);
     let verified = room.verify();
     assert_eq!(verified.status, 1);

@@ -1,0 +1,102 @@
+use crate::Context;
+use crate::indexes::FileStream;
+use filestorage::{Index, Magic, RecordHeader, StreamWalker, TransactionHeader, Walker};
+use pickle::index::IndexReader;
+use std::path::Path;
+
+/// The position that the first record behind a transaction's header names as its transaction's, if `bytes`
+/// begin like an incremental: a header, and a record with the header's tid.
+pub(crate) fn own_position(bytes: &[u8]) -> Option<u64> {
+    let header = TransactionHeader::decode(0, bytes.get(..TransactionHeader::FIXED_LEN)?.try_into().ok()?);
+    let at = usize::try_from(header.header_len()).ok()?;
+    let record = bytes.get(at..at.checked_add(RecordHeader::FIXED_LEN)?)?;
+    let record = RecordHeader::decode(0, record.try_into().ok()?);
+    let is_transaction = header.status.is_final() && header.len > header.header_len();
+    (is_transaction && record.tid == header.tid).then_some(record.transaction_pos)
+}
+
+/// Whether an index file is one of a database of `data_len` bytes; compared with `truth` where that is known.
+///
+/// # Errors
+/// Why it is not.
+pub(crate) fn check_index(
+    ctx: &Context<'_>,
+    path: &Path,
+    data_len: u64,
+    truth: Option<&Index>,
+) -> Result<(), String> {
+    let input = FileStream::open(ctx.fs, path).map_err(|error| error.to_string())?;
+    let mut reader = IndexReader::open(input).map_err(|error| error.to_string())?;
+    if reader.end_pos() != data_len {
+        return Err(format!("it is of a database of {} bytes, not of {data_len}", reader.end_pos()));
+    }
+    let mut entries = truth.map(Index::iter);
+    while let Some(bucket) = reader.next_bucket().map_err(|error| error.to_string())? {
+        let Some(entries) = &mut entries else { continue };
+        for (oid, pos) in bucket.iter() {
+            if entries.next() != Some((filestorage::Oid::new(oid), pos)) {
+                return Err(format!(
+                    "its entry for oid {} is not what the data says",
+                    filestorage::Oid::new(oid)
+                ));
+            }
+        }
+    }
+    match entries.and_then(|mut entries| entries.next()) {
+        Some((oid, _)) => Err(format!("it has no entry for oid {oid}")),
+        None => Ok(()),
+    }
+}
+
+/// What passes by on its way to the target: is it a FileStorage?
+pub(crate) struct Content {
+    head: Vec<u8>,
+    seen_len: u64,
+    walk: Option<StreamWalker>,
+    index: Index,
+}
+
+impl Content {
+    /// `total_len` is how much will come, if that is known; without it there is no walk.
+    pub(crate) fn new(total_len: Option<u64>) -> Content {
+        let walk = total_len.map(|len| StreamWalker::new(Walker::new(Magic::LEN, None, len), 0));
+        Content { head: Vec::new(), seen_len: 0, walk, index: Index::new() }
+    }
+
+    pub(crate) fn see(&mut self, bytes: &[u8]) {
+        self.seen_len += bytes.len() as u64;
+        let missing_len = 4 - self.head.len();
+        self.head.extend_from_slice(&bytes[..missing_len.min(bytes.len())]);
+        if let Some(walk) = &mut self.walk {
+            walk.feed(bytes, &mut self.index);
+        }
+    }
+
+    /// How many bytes came so far.
+    pub(crate) fn seen_len(&self) -> u64 {
+        self.seen_len
+    }
+
+    /// Whether what came so far begins like a FileStorage.
+    pub(crate) fn has_magic(&self) -> bool {
+        self.head.as_slice().try_into().is_ok_and(|head| Magic::decode(head).is_some())
+    }
+
+    /// The index of what came so far.
+    pub(crate) fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// The index and, if it is no sound FileStorage, why.
+    pub(crate) fn judge(self, len: u64) -> (Option<Index>, Option<String>) {
+        if !self.has_magic() {
+            let found = self.head.escape_ascii();
+            return (None, Some(format!("{len} bytes that begin with \"{found}\", not with FS30 or FS21")));
+        }
+        match self.walk.map(StreamWalker::finish) {
+            Some(Err(damage)) => (None, Some(damage.to_string())),
+            Some(Ok(_)) => (Some(self.index), None),
+            None => (None, None),
+        }
+    }
+}

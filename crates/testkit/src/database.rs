@@ -104,14 +104,18 @@ impl Database {
         while pos < end {
             let len = usize::try_from(number(&self.bytes, pos + 8)).unwrap();
             let mut record = pos + 27;
+            let mut new = Vec::new();
             while record < pos + len {
                 let oid = number(&self.bytes, record);
-                let previous = self.current.insert(oid, record as u64).unwrap_or(0);
+                // Two records of one object in a transaction point at the same one before it.
+                let previous = self.current.get(&oid).copied().unwrap_or(0);
+                new.push((oid, record as u64));
                 let transaction = number(&self.bytes, record + 24) - by;
                 self.bytes[record + 16..record + 24].copy_from_slice(&previous.to_be_bytes());
                 self.bytes[record + 24..record + 32].copy_from_slice(&transaction.to_be_bytes());
                 record += 42 + usize::try_from(number(&self.bytes, record + 34)).unwrap();
             }
+            self.current.extend(new);
             pos += len + 8;
         }
     }

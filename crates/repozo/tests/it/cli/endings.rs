@@ -25,7 +25,9 @@ fn assert_stopped(child: Child, status: i32) {
     let output = child.wait_with_output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(status), "{stderr}");
-    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    // The long database is another one than what is backed up.
+    let lines: Vec<&str> = stderr.lines().filter(|line| !line.contains("was it cut, or restored?")).collect();
+    assert_eq!(lines.len(), 1, "{stderr}");
     assert!(stderr.contains(&format!("interrupted by signal {}", status - 128)), "{stderr}");
 }
 

@@ -1,11 +1,13 @@
 //! States of databases, made by real ZODB, once.
 
+use super::cell::Program;
 use serde_json::{Value, json};
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use tempfile::TempDir;
-use testkit::{Database, Oracle};
+use testkit::{Database, Oracle, Ran};
 
 /// All histories.
 pub(crate) static HISTORIES: LazyLock<Vec<History>> = LazyLock::new(|| {
@@ -13,7 +15,7 @@ pub(crate) static HISTORIES: LazyLock<Vec<History>> = LazyLock::new(|| {
     let tell: [(&'static str, Tell); 7] = [
         ("texts, undo, blob, large record", texts_undo_blob_and_large_record),
         ("packs", packs),
-        ("rolled back", rolled_back),
+        (ROLLED_BACK, rolled_back),
         ("unfinished tails", unfinished_tails),
         ("stale and missing indexes", stale_and_missing_indexes),
         ("empty at first", empty_at_first),
@@ -23,6 +25,29 @@ pub(crate) static HISTORIES: LazyLock<Vec<History>> = LazyLock::new(|| {
     let numbered = first_seconds.zip(tell);
     numbered.map(|(seconds, (name, tell))| History::tell(&mut oracle, seconds, name, tell)).collect()
 });
+
+/// The history whose database goes back to an earlier state.
+const ROLLED_BACK: &str = "rolled back";
+
+impl History {
+    /// Where the database went back, ours warns, and `-k` keeps backups with later transactions unless it is
+    /// forced; Python sees nothing. The words and the deletion are tested elsewhere: here ours is forced.
+    pub(crate) fn args_of(&self, program: Program, mut args: Vec<OsString>) -> Vec<OsString> {
+        if program == Program::Ours && self.name == ROLLED_BACK {
+            args.push("--force".into());
+        }
+        args
+    }
+
+    /// What ours said, without that warning; only here may it be.
+    pub(crate) fn without_warning(&self, mut ran: Ran) -> Ran {
+        if self.name == ROLLED_BACK {
+            let is_warning = |line: &&str| line.contains("was it cut, or restored?");
+            ran.stderr = ran.stderr.split_inclusive('\n').filter(|line| !is_warning(line)).collect();
+        }
+        ran
+    }
+}
 
 /// The length of the pieces in which ours reads and writes.
 const PIECE_LEN: usize = 1 << 20;

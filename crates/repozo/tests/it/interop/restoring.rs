@@ -74,7 +74,8 @@ fn replay(site: &mut Site, history: &History, cell: Cell) {
         let at = format!("{cell}; history {}; step {step}, {}, by {program:?}", history.name, moment.name);
         let stamp = site.next_step(step, moment);
         let args = cell.backup_args(step, &site.spelled(step), &site.source());
-        let mut ran = site.run(program, &args);
+        let args = history.args_of(program, args);
+        let mut ran = history.without_warning(site.run(program, &args));
         ran.stderr = without_pythons_log(&ran.stderr);
         assert_quiet(&format!("{at}: {args:?}"), &ran, b"");
         expected.after(cell, step, &site.spelled(step), stamp, moment);

@@ -38,7 +38,7 @@ impl Database {
     /// The same, of another history: its tids are others.
     pub fn of_another_history(count: u64) -> Database {
         let mut database = Database::new();
-        database.tid = 0x03e0_0000_0000_0001;
+        database.tid = 0x03f5_0000_0000_0001;
         for number in 0..count {
             database.commit(&[(number % 7, 60)]);
         }

@@ -63,7 +63,7 @@ fn a_backup_says_what_pythons_says_whatever_is_decided() {
         }
         twins.assert_same(&line, "file shrunk, possibly because of a pack (full backup)");
         for site in [&mut twins.ours, &mut twins.pythons] {
-            site.database = testkit::Database::of_another_history(30);
+            site.database = testkit::Database::of_another_history(60);
             site.write_source();
         }
         twins.assert_same(&line, "file changed, possibly because of a pack (full backup)");

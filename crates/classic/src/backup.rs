@@ -10,7 +10,7 @@
 //! Only after the last sync of the directory the backup is acknowledged, and only then `-k` deletes.
 
 use crate::compare::{self, Comparing};
-use crate::copy::{PIECE_LEN, pump};
+use crate::copy::pump;
 use crate::indexes::{self, Problems};
 use crate::name::Companion;
 use crate::output::Output;
@@ -367,23 +367,13 @@ impl Run<'_> {
         let end_pos = new.extent.end_pos;
         let mut output = Output::new(self.draft(path)?, self.request.gzip);
         let mut walk = StreamWalker::new(new.walker.clone(), new.start_pos);
-        let mut pos = new.start_pos;
-        ctx.tell(&Event::Began { phase: Phase::BackingUp, total_len: Some(end_pos - pos) });
-        let (_, sum) = pump(
-            |piece| {
-                ctx.interrupt.check()?;
-                let want_len = usize::try_from(end_pos - pos).unwrap_or(PIECE_LEN).min(piece.len());
-                source.read_exact(pos, &mut piece[..want_len])?;
-                pos += want_len as u64;
-                Ok(want_len)
-            },
-            |piece| {
-                walk.feed(piece, &mut Nothing);
-                output.append(piece)?;
-                ctx.tell(&Event::Advanced(piece.len() as u64));
-                Ok(())
-            },
-        )?;
+        ctx.tell(&Event::Began { phase: Phase::BackingUp, total_len: Some(end_pos - new.start_pos) });
+        let (_, sum) = pump(source.pieces(ctx, new.start_pos, end_pos), |piece| {
+            walk.feed(piece, &mut Nothing);
+            output.append(piece)?;
+            ctx.tell(&Event::Advanced(piece.len() as u64));
+            Ok(())
+        })?;
         ctx.tell(&Event::Ended);
         let damaged = self.check_copied(new, walk)?;
         Ok((output.finish()?, sum, damaged))

@@ -60,21 +60,11 @@ pub(crate) fn compare_last(
     if !same_magic(ctx, repository, source, parts)? {
         return Ok(Comparing::ended(Compared::Different, parts));
     }
-    let mut pos = last.start_pos;
     ctx.tell(&Event::Began { phase: Phase::Comparing, total_len: Some(last.len()) });
-    let (_, source_sum) = pump(
-        |piece| {
-            ctx.interrupt.check()?;
-            let want_len = usize::try_from(last.end_pos - pos).unwrap_or(PIECE_LEN).min(piece.len());
-            source.read_exact(pos, &mut piece[..want_len])?;
-            pos += want_len as u64;
-            Ok(want_len)
-        },
-        |piece| {
-            ctx.tell(&Event::Advanced(piece.len() as u64));
-            Ok(())
-        },
-    )?;
+    let (_, source_sum) = pump(source.pieces(ctx, last.start_pos, last.end_pos), |piece| {
+        ctx.tell(&Event::Advanced(piece.len() as u64));
+        Ok(())
+    })?;
     ctx.tell(&Event::Ended);
     let path = repository.path_of(last.name).into_os_string();
     let path = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
@@ -214,8 +204,7 @@ fn compare_part(
 
 /// The backup and the source differ: the backup's own sum says which of them changed.
 fn who_differs(ctx: &Context<'_>, repository: &Repository<'_>, part: &Part) -> PartCompared {
-    let summed = PartStream::open(ctx.fs, repository, part.name)
-        .and_then(|mut stream| pump(|piece| stream.read_full(piece), |_| ctx.interrupt.check()));
+    let summed = PartStream::open(ctx.fs, repository, part.name).and_then(|stream| stream.sum(ctx));
     match summed {
         Ok((_, found)) if found == part.sum => PartCompared::Different,
         Ok((_, found)) => PartCompared::Damaged(Error::Checksum {

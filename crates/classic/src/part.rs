@@ -1,5 +1,6 @@
+use crate::copy::pump;
 use crate::gzip::{GzipReader, trailer_len};
-use crate::{BackupName, Error, Repository};
+use crate::{BackupName, Context, Error, Repository, Sum};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use vfs::{Fs, Op, ReadAt, ReadFile};
@@ -72,6 +73,14 @@ impl PartStream {
             }
         }
         Ok(done_len)
+    }
+
+    /// Reads all that is left; how many bytes it was, and their sum.
+    ///
+    /// # Errors
+    /// An interruption, and those of [`PartStream::read_full`].
+    pub(crate) fn sum(mut self, ctx: &Context<'_>) -> Result<(u64, Sum), Error> {
+        pump(|piece| self.read_full(piece), |_| ctx.interrupt.check())
     }
 
     fn error(&self, error: io::Error) -> Error {

@@ -9,7 +9,6 @@
 //! | the full and its index | the marker alone | the same |
 //! | the marker | nothing | |
 
-use crate::copy::pump;
 use crate::name::Companion;
 use crate::part::PartStream;
 use crate::reader::ChainReader;
@@ -183,8 +182,7 @@ fn readable_parts(ctx: &Context<'_>, repository: &Repository<'_>, chain: &Chain)
     if !parts.is_empty() {
         return parts;
     }
-    let summed = PartStream::open(ctx.fs, repository, chain.full)
-        .and_then(|mut stream| pump(|piece| stream.read_full(piece), |_| ctx.interrupt.check()));
+    let summed = PartStream::open(ctx.fs, repository, chain.full).and_then(|stream| stream.sum(ctx));
     let full = summed.map(|(len, sum)| Part { name: chain.full, start_pos: 0, end_pos: len, sum });
     full.into_iter().collect()
 }

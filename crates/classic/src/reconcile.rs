@@ -199,8 +199,7 @@ fn try_prove_place(
         return Ok(None);
     }
     let start_pos = parts.last().map_or(0, |last| last.end_pos);
-    let mut stream = PartStream::open(ctx.fs, repository, name)?;
-    let (len, sum) = pump(|piece| stream.read_full(piece), |_| ctx.interrupt.check())?;
+    let (len, sum) = PartStream::open(ctx.fs, repository, name)?.sum(ctx)?;
     let part = Part { name, start_pos, end_pos: start_pos + len, sum };
     if len == 0 && !name.is_full() {
         return Ok(Some(part));

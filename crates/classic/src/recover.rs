@@ -188,8 +188,7 @@ impl Run<'_> {
     /// What is not sound was perhaps never: but if a sum is wrong, it is these backups that are damaged.
     fn check_sums(&self) -> Result<(), Error> {
         for piece in self.selection.pieces.iter().filter(|piece| piece.sum.is_some()) {
-            let mut stream = PartStream::open(self.ctx.fs, self.repository, piece.name)?;
-            let (len, sum) = pump(|buf| stream.read_full(buf), |_| self.ctx.interrupt.check())?;
+            let (len, sum) = PartStream::open(self.ctx.fs, self.repository, piece.name)?.sum(self.ctx)?;
             self.check_piece(piece, self.repository.path_of(piece.name), len, Some(sum))?;
         }
         Ok(())

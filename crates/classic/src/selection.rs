@@ -1,5 +1,6 @@
 //! Which data files make up the state at a moment, and in what order.
 
+use crate::part::PartStream;
 use crate::reconcile::prove_place;
 use crate::repository::Survey;
 use crate::{
@@ -208,8 +209,7 @@ impl<'a> Laying<'a> {
     }
 
     fn fill(&self, name: BackupName, next_pos: u64) -> Result<Option<Part>, Error> {
-        let mut stream = crate::part::PartStream::open(self.ctx.fs, self.repository, name)?;
-        let (len, sum) = crate::copy::pump(|piece| stream.read_full(piece), |_| self.ctx.interrupt.check())?;
+        let (len, sum) = PartStream::open(self.ctx.fs, self.repository, name)?.sum(self.ctx)?;
         let start_pos = self.end_pos();
         Ok((start_pos + len == next_pos).then_some(Part { name, start_pos, end_pos: next_pos, sum }))
     }

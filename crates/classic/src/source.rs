@@ -1,4 +1,5 @@
-use crate::Error;
+use crate::copy::PIECE_LEN;
+use crate::{Context, Error};
 use filestorage::TransactionHeader;
 use std::path::{Path, PathBuf};
 use vfs::{Access, Fs, Op, ReadAt, ReadFile};
@@ -55,6 +56,22 @@ impl Source {
             Ok(read_len) if read_len == buf.len() => Ok(()),
             Ok(_) => Err(self.changed("it became shorter")),
             Err(error) => Err(vfs::Error::new(Op::Read, &self.path, error).into()),
+        }
+    }
+
+    /// The bytes from `pos` up to `end_pos`, piece by piece, for [`pump`](crate::copy::pump).
+    pub(crate) fn pieces<'s>(
+        &'s self,
+        ctx: &'s Context<'_>,
+        mut pos: u64,
+        end_pos: u64,
+    ) -> impl FnMut(&mut [u8]) -> Result<usize, Error> + 's {
+        move |piece| {
+            ctx.interrupt.check()?;
+            let want_len = usize::try_from(end_pos - pos).unwrap_or(PIECE_LEN).min(piece.len());
+            self.read_exact(pos, &mut piece[..want_len])?;
+            pos += want_len as u64;
+            Ok(want_len)
         }
     }
 

@@ -9,6 +9,7 @@
 mod cli;
 mod common;
 mod docs;
+mod format;
 mod history;
 mod interop;
 mod safety;

@@ -3,6 +3,8 @@
 PYTHON ?= python3
 CARGO ?= cargo
 VENV := .venv
+# Where cargo puts what it builds.
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 .PHONY: all help build venv test lint demo clean
 
@@ -36,7 +38,7 @@ lint:
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
 demo: build
-	sh demo/run.sh
+	REPOZO='$(TARGET)/release/repozo' sh demo/run.sh
 
 clean:
 	$(CARGO) clean

@@ -17,7 +17,6 @@ use crate::output::Output;
 use crate::part::PartStream;
 use crate::plan::{self, ChainFacts, Compared, Comparison, Decision, FullReason};
 use crate::prune::NewFull;
-use crate::reader::ChainReader;
 use crate::reconcile::{line_of, reconcile, write_dat};
 use crate::repository::Survey;
 use crate::source::Source;
@@ -119,7 +118,7 @@ impl Run<'_> {
     }
 
     fn chain(&self) -> Option<&Chain> {
-        self.survey.chains.last()
+        self.survey.chain_at(&Limit::Newest)
     }
 
     fn chain_facts(&self) -> ChainFacts {
@@ -218,14 +217,10 @@ impl Run<'_> {
 
     /// A database that ends before its backups do was cut, or restored from one of them.
     fn tell_if_older(&self, extent: &Extent) {
-        let parts = self.chain().map(|chain| chain.tile().parts).unwrap_or_default();
-        let Some(newest) = parts.last() else { return };
-        let backups = ChainReader::new(self.ctx.fs, self.repository, &parts);
-        if let Ok(Some(last)) = filestorage::transaction_before(&backups, newest.end_pos)
-            && extent.last_tid().is_none_or(|tid| tid < last.tid)
-        {
+        let latest = self.chain().and_then(|chain| prune::latest_tid(self.ctx, self.repository, chain));
+        if let Some(backup_tid) = latest.filter(|latest| extent.last_tid().is_none_or(|tid| tid < *latest)) {
             let (path, source_tid) = (self.source.path.clone(), extent.last_tid());
-            self.ctx.notice(Notice::SourceOlder { path, source_tid, backup_tid: last.tid });
+            self.ctx.notice(Notice::SourceOlder { path, source_tid, backup_tid });
         }
     }
 
@@ -352,7 +347,7 @@ impl Run<'_> {
         let now = self.repository.survey()?;
         let files =
             |survey: &Survey| survey.chains.iter().flat_map(|chain| chain.files.clone()).collect::<Vec<_>>();
-        let lines = |survey: &Survey| survey.chains.last().map(|chain| chain.lines().to_vec());
+        let lines = |survey: &Survey| survey.chain_at(&Limit::Newest).map(|chain| chain.lines().to_vec());
         let known_lines = self.listed.borrow().clone().or_else(|| lines(self.survey));
         if files(&now) == files(self.survey) && lines(&now) == known_lines && now.strays == self.survey.strays
         {

@@ -153,6 +153,11 @@ impl Chain {
         self.full.stamp
     }
 
+    /// Whether its full is there.
+    pub fn has_full(&self) -> bool {
+        self.files.contains(&self.full)
+    }
+
     /// The lines of the list, as far as they can be read.
     pub fn lines(&self) -> &[DatLine] {
         match &self.dat {

@@ -151,8 +151,8 @@ pub enum Notice {
     RemovedDraft(OsString),
     /// A removal that was interrupted was finished.
     FinishedRemoval(Stamp),
-    /// What a removal that was interrupted left cannot be removed.
-    RemovalStuck(String),
+    /// Something that a run before left half done cannot be settled.
+    Unsettled(String),
     /// A removal that was interrupted was undone: the backup that it was for is not there.
     RemovalUndone(Stamp),
     /// The source ends at an earlier transaction than the backups: it was cut, or restored.
@@ -253,8 +253,8 @@ impl fmt::Display for Notice {
             Notice::FinishedRemoval(stamp) => {
                 write!(f, "finished the interrupted removal of the old backup {stamp}")
             }
-            Notice::RemovalStuck(text) => {
-                write!(f, "an old backup whose removal had begun cannot be removed: {text}")
+            Notice::Unsettled(text) => {
+                write!(f, "what a run before left half done cannot be settled: {text}")
             }
             Notice::RemovalUndone(stamp) => {
                 write!(

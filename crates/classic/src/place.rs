@@ -28,7 +28,9 @@ impl Place {
             let id = |path: &Path| ctx.fs.meta(path).map(|meta| meta.id).ok();
             id(dir).is_some() && id(dir) == id(repository.dir())
         };
-        if file.file_name().is_some_and(reconcile::is_ours) && is_repository(parent_dir(&file)) {
+        let written = names.iter().map(|name| with_suffix(name, ".index")).chain([file.clone()]);
+        let mut of_repository = written.filter(|path| path.file_name().is_some_and(reconcile::is_ours));
+        if of_repository.any(|path| is_repository(parent_dir(&path))) {
             return Err(Error::TargetInRepository { path: given.to_owned() });
         }
         Ok(Place { names, index: with_suffix(given, ".index"), replaced })
@@ -80,8 +82,8 @@ impl Place {
     /// Removes what recoveries that died left; the directory is locked, so they are dead.
     pub(crate) fn sweep(&self, ctx: &Context<'_>) -> Result<(), Error> {
         let names = [self.file().file_name(), self.index.file_name()];
-        for name in publish::sweep(ctx.fs, parent_dir(self.file()), &|name| names.contains(&Some(name)))? {
-            ctx.notice(Notice::RemovedDraft(name));
+        for swept in publish::sweep(ctx.fs, parent_dir(self.file()), &|name| names.contains(&Some(name)))? {
+            ctx.notice(swept.map_or_else(|error| Notice::Unsettled(error.to_string()), Notice::RemovedDraft));
         }
         Ok(())
     }

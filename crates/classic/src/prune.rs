@@ -13,8 +13,8 @@ use crate::name::Companion;
 use crate::part::PartStream;
 use crate::reader::ChainReader;
 use crate::repository::Survey;
-use crate::{BackupName, Chain, Context, Error, Event, Notice, Part, Repository, Stamp};
-use filestorage::{Boundary, Tid, TransactionHeader, Visitor, committed_end, transaction_before};
+use crate::{BackupName, Chain, Context, Error, Event, Notice, Part, Repository};
+use filestorage::{Boundary, Magic, Tid, TransactionHeader, Visitor, committed_end, transaction_before};
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use vfs::publish;
@@ -42,6 +42,11 @@ pub(crate) fn remove_older(
     let kept = new.part.name.stamp;
     let mut refused = None;
     for chain in survey.chains.iter().filter(|chain| chain.stamp() < kept) {
+        if chain.files.is_empty() {
+            // A list of files that are all gone: nothing to lose.
+            publish::remove(ctx.fs, &repository.dat_path(chain.stamp()))?;
+            continue;
+        }
         match reason_to_keep(ctx, repository, chain, new).filter(|_| !force) {
             Some(reason) => drop(refused.get_or_insert((repository.path_of(chain.full), reason))),
             None => remove_chain(ctx, repository, chain)?,
@@ -88,38 +93,21 @@ fn remove_chain(ctx: &Context<'_>, repository: &Repository<'_>, chain: &Chain) -
     Ok(())
 }
 
-/// Goes on with a removal whose marker was found.
+/// Goes on with a removal whose marker was found; `chain` is what is left, with the marker as its list.
 ///
 /// # Errors
 /// What the system says.
 pub(crate) fn finish_removal(
     ctx: &Context<'_>,
     repository: &Repository<'_>,
-    stamp: Stamp,
+    chain: &Chain,
 ) -> Result<(), Error> {
-    let marker = repository.path_of(Companion::Removed(stamp));
-    // A list that was written since belongs to another chain; its files are not touched.
-    if ctx.fs.meta(&repository.dat_path(stamp)).is_err() {
-        let names = ctx.fs.list(repository.dir()).map_err(vfs::Error::at(Op::List, repository.dir()))?;
-        let mut data: Vec<BackupName> = names.iter().filter_map(|name| BackupName::parse(name)).collect();
-        data.sort();
-        let next_full = data
-            .iter()
-            .map(|name| (name.is_full(), name.stamp))
-            .find(|(full, other)| *full && *other > stamp);
-        let of_chain = |other: Stamp| other >= stamp && next_full.is_none_or(|(_, next)| other < next);
-        for name in &names {
-            // Of a data file that went, the index may still be there.
-            if let Some(Companion::Index(other)) = Companion::parse(name)
-                && of_chain(other)
-            {
-                publish::remove(ctx.fs, &repository.index_path(other))?;
-            }
-        }
-        let files: Vec<BackupName> = data.into_iter().filter(|name| of_chain(name.stamp)).collect();
-        remove_files(ctx, repository, &files)?;
+    remove_files(ctx, repository, &chain.files)?;
+    // Of a data file that went, the index may still be there.
+    for name in chain.lines().iter().filter_map(crate::DatLine::name) {
+        publish::remove(ctx.fs, &repository.index_path(name.stamp))?;
     }
-    publish::remove(ctx.fs, &marker)?;
+    publish::remove(ctx.fs, &repository.path_of(Companion::Removed(chain.stamp())))?;
     let synced = publish::sync_dir(ctx.fs, repository.dir())?;
     ctx.note_sync(synced, repository.dir());
     Ok(())
@@ -156,16 +144,14 @@ fn reason_to_keep(
 ) -> Option<&'static str> {
     let parts = readable_parts(ctx, repository, chain);
     let old = ChainReader::new(ctx.fs, repository, &parts);
-    if let Ok(Some(last)) = transaction_before(&old, parts.last().map_or(0, |part| part.end_pos))
-        && new.last.is_none_or(|new_last| new_last.tid < last.tid)
-    {
+    let first_tids = first_tids(ctx, repository, chain);
+    if latest_tid(ctx, repository, chain).is_some_and(|tid| new.last.is_none_or(|last| last.tid < tid)) {
         return Some("it holds later transactions than the new backup");
     }
-    let first_tids = first_tids(ctx, repository, chain);
     let fresh = ChainReader::new(ctx.fs, repository, &[new.part]);
     let same = match new.first {
         // An empty database is where every one begins.
-        _ if matches!(first_transaction(&old), Ok(None)) => true,
+        _ if first_tids.is_empty() && matches!(first_transaction(&old), Ok(None)) => true,
         None => false,
         Some(new_first) => {
             first_tids.contains(&new_first.tid)
@@ -185,6 +171,29 @@ fn readable_parts(ctx: &Context<'_>, repository: &Repository<'_>, chain: &Chain)
     let summed = PartStream::open(ctx.fs, repository, chain.full).and_then(|stream| stream.sum(ctx));
     let full = summed.map(|(len, sum)| Part { name: chain.full, start_pos: 0, end_pos: len, sum });
     full.into_iter().collect()
+}
+
+/// The latest tid that is seen in a chain without reading it whole: at the end of its parts, and at the ends of
+/// every file, listed or not.
+pub(crate) fn latest_tid(ctx: &Context<'_>, repository: &Repository<'_>, chain: &Chain) -> Option<Tid> {
+    let parts = chain.tile().parts;
+    let joined = ChainReader::new(ctx.fs, repository, &parts);
+    let end_pos = parts.last().map_or(0, |part| part.end_pos);
+    let of_parts = transaction_before(&joined, end_pos).ok().flatten().map(|last| last.tid);
+    let unlisted = chain.files.iter().filter(|name| parts.iter().all(|part| part.name != **name));
+    let of_files = unlisted.filter_map(|name| last_tid(ctx, repository, *name));
+    of_parts.into_iter().chain(of_files).chain(first_tids(ctx, repository, chain)).max()
+}
+
+/// The tid of the last transaction of a file that is not compressed. Its position in the database does not
+/// matter here; it only must not be before the first one possible.
+fn last_tid(ctx: &Context<'_>, repository: &Repository<'_>, name: BackupName) -> Option<Tid> {
+    if name.gzip {
+        return None;
+    }
+    let bytes = vfs::Tail::new(ctx.fs.open(&repository.path_of(name)).ok()?, Magic::LEN);
+    let end_pos = bytes.len().ok()?;
+    transaction_before(&bytes, end_pos).ok().flatten().map(|last| last.tid)
 }
 
 /// The tid of the first transaction of every data file of a chain.

@@ -18,7 +18,7 @@ use crate::name::Companion;
 use crate::part::PartStream;
 use crate::reader::ChainReader;
 use crate::repository::Survey;
-use crate::{BackupName, Chain, Context, Dat, DatLine, Error, Fault, Notice, Part, Repository, prune};
+use crate::{BackupName, Chain, Context, Dat, DatLine, Error, Fault, Notice, Part, Repository, Stamp, prune};
 use filestorage::{Boundary, Magic, Problem, StreamWalker, Visitor, Walker};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -31,8 +31,7 @@ const YOUNG: Duration = Duration::from_secs(3);
 
 /// Whether a file of this name is written by a backup.
 pub(crate) fn is_ours(name: &OsStr) -> bool {
-    BackupName::parse(name).is_some()
-        || matches!(Companion::parse(name), Some(Companion::Dat(_) | Companion::Index(_)))
+    BackupName::parse(name).is_some() || Companion::parse(name).is_some()
 }
 
 /// Heals the repository and says what is in it then. Without a lock (there are file systems that have none)
@@ -46,64 +45,91 @@ pub(crate) fn reconcile(
     lock: Option<&dyn Lock>,
 ) -> Result<Survey, Error> {
     if lock.is_some() {
-        for name in publish::sweep(ctx.fs, repository.dir(), &is_ours)? {
-            ctx.notice(Notice::RemovedDraft(name));
+        for swept in publish::sweep(ctx.fs, repository.dir(), &is_ours)? {
+            ctx.notice(swept.map_or_else(|error| Notice::Unsettled(error.to_string()), Notice::RemovedDraft));
         }
     }
-    let mut survey = repository.survey()?;
-    for stamp in std::mem::take(&mut survey.removing) {
-        match prune::finish_removal(ctx, repository, stamp) {
-            Ok(()) => ctx.notice(Notice::FinishedRemoval(stamp)),
-            Err(error @ Error::Interrupted { .. }) => return Err(error),
-            // An old file that cannot go is no reason to have no new backup.
-            Err(error) => ctx.notice(Notice::RemovalStuck(error.to_string())),
-        }
-    }
-    for stamp in std::mem::take(&mut survey.reprieved) {
-        let marker = repository.path_of(Companion::Removed(stamp));
-        let dat = repository.dat_path(stamp);
-        if ctx.fs.meta(&dat).is_ok() {
-            publish::remove(ctx.fs, &marker)?;
-            continue;
-        }
-        let synced = publish::rename_new(ctx.fs, &marker, &dat)?;
-        ctx.note_sync(synced, repository.dir());
-        ctx.notice(Notice::RemovalUndone(stamp));
-    }
-    if wait_for_a_python_run(ctx, repository, &survey) {
-        survey = repository.survey()?;
-    }
-    let mut changed = false;
+    let survey = repository.survey()?;
+    settle_removals(ctx, repository, &survey)?;
+    wait_for_a_python_run(ctx, repository, &survey);
+    let survey = repository.survey()?;
+    // What cannot be settled is told, and stops no backup: nothing unlisted is built upon.
     for chain in &survey.chains {
-        changed |= settle(ctx, repository, chain)?;
+        go_on(ctx, settle(ctx, repository, chain))?;
     }
     for name in &survey.strays {
-        set_aside(ctx, repository, *name)?;
-        changed = true;
+        go_on(ctx, set_aside(ctx, repository, *name))?;
     }
-    if changed { repository.survey() } else { Ok(survey) }
+    repository.survey()
+}
+
+fn settle_removals(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) -> Result<(), Error> {
+    for chain in &survey.removing {
+        match prune::finish_removal(ctx, repository, chain) {
+            Ok(()) => ctx.notice(Notice::FinishedRemoval(chain.stamp())),
+            error => go_on(ctx, error)?,
+        }
+    }
+    for stamp in &survey.reprieved {
+        let is_left = survey.chains.iter().any(|chain| chain.stamp() == *stamp && !chain.files.is_empty());
+        go_on(
+            ctx,
+            if is_left {
+                undo_removal(ctx, repository, *stamp)
+            } else {
+                drop_marker(ctx, repository, *stamp)
+            },
+        )?;
+    }
+    for stamp in &survey.stale_markers {
+        go_on(ctx, drop_marker(ctx, repository, *stamp))?;
+    }
+    Ok(())
+}
+
+fn undo_removal(ctx: &Context<'_>, repository: &Repository<'_>, stamp: Stamp) -> Result<(), Error> {
+    let marker = repository.path_of(Companion::Removed(stamp));
+    let synced = publish::rename_new(ctx.fs, &marker, &repository.dat_path(stamp))?;
+    ctx.note_sync(synced, repository.dir());
+    ctx.notice(Notice::RemovalUndone(stamp));
+    Ok(())
+}
+
+fn drop_marker(ctx: &Context<'_>, repository: &Repository<'_>, stamp: Stamp) -> Result<(), Error> {
+    publish::remove(ctx.fs, &repository.path_of(Companion::Removed(stamp)))?;
+    Ok(())
+}
+
+/// A step that failed is told and left to the next run; only an interruption ends this one.
+fn go_on(ctx: &Context<'_>, step: Result<(), Error>) -> Result<(), Error> {
+    match step {
+        Err(error @ Error::Interrupted { .. }) => Err(error),
+        Err(error) => {
+            ctx.notice(Notice::Unsettled(error.to_string()));
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
 }
 
 /// Lets a moment pass when the newest data file has no line yet but is only just there.
-fn wait_for_a_python_run(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) -> bool {
-    let Some(chain) = survey.chains.last() else { return false };
-    let Some(newest) = chain.tile().unlisted.last().copied() else { return false };
-    let Ok(meta) = ctx.fs.meta(&repository.path_of(newest)) else { return false };
-    match ctx.clock.now().duration_since(meta.modified) {
-        Ok(age) if age < YOUNG => {
-            ctx.clock.wait(YOUNG - age);
-            true
-        }
-        _ => false,
+fn wait_for_a_python_run(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) {
+    let newest = survey.chains.last().and_then(|chain| chain.tile().unlisted.last().copied());
+    let modified =
+        newest.and_then(|name| ctx.fs.meta(&repository.path_of(name)).ok()).map(|meta| meta.modified);
+    let age = modified.and_then(|modified| ctx.clock.now().duration_since(modified).ok());
+    if let Some(age) = age.filter(|age| *age < YOUNG) {
+        ctx.clock.wait(YOUNG - age);
     }
 }
 
-/// Settles the data files of a chain that no line names; whether anything changed.
-fn settle(ctx: &Context<'_>, repository: &Repository<'_>, chain: &Chain) -> Result<bool, Error> {
+/// Settles the data files of a chain that no line names.
+fn settle(ctx: &Context<'_>, repository: &Repository<'_>, chain: &Chain) -> Result<(), Error> {
     let tiling = chain.tile();
     if let crate::DatState::Read(dat) = &chain.dat
         && dat.torn
         && !dat.lines.is_empty()
+        && chain.has_full()
     {
         ctx.notice(Notice::TornLine(repository.dat_path(chain.stamp())));
         write_dat(ctx, repository, chain.full, &dat.lines)?;
@@ -113,8 +139,8 @@ fn settle(ctx: &Context<'_>, repository: &Repository<'_>, chain: &Chain) -> Resu
         // A run that died just before it wrote the first list. With incrementals behind it, the list was lost
         // otherwise, and what else it held is not known.
         Some(Fault::NoLines) if chain.files == [chain.full] => {}
-        Some(_) => return Ok(false),
-        None if tiling.unlisted.is_empty() => return Ok(false),
+        Some(_) => return Ok(()),
+        None if tiling.unlisted.is_empty() => return Ok(()),
         None => {}
     }
     for name in tiling.unlisted {
@@ -124,11 +150,11 @@ fn settle(ctx: &Context<'_>, repository: &Repository<'_>, chain: &Chain) -> Resu
                 adopt(ctx, repository, chain, &parts)?;
                 ctx.notice(Notice::Adopted(repository.path_of(name)));
             }
-            None if name.is_full() => return Ok(false),
+            None if name == chain.full => return Ok(()),
             None => set_aside(ctx, repository, name)?,
         }
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Lists the parts that the list of the chain does not have yet.

@@ -30,10 +30,12 @@ pub struct Survey {
     pub lone_dats: Vec<Stamp>,
     /// Indexes without their data file.
     pub lone_indexes: Vec<Stamp>,
-    /// Chains whose removal has begun, and a later one is there.
-    pub removing: Vec<Stamp>,
+    /// Chains whose removal has begun, and a later one is there that fits together.
+    pub removing: Vec<Chain>,
     /// Chains whose removal had begun, but the one that they had to go for is not there: they count.
     pub reprieved: Vec<Stamp>,
+    /// Markers of a removal beside the list that they should have been made of.
+    pub stale_markers: Vec<Stamp>,
     /// The greatest stamp of any file.
     pub newest: Option<Stamp>,
 }
@@ -131,15 +133,11 @@ impl<'a> Repository<'a> {
         }
         let data_stamps: BTreeSet<Stamp> = data.iter().map(|name| name.stamp).collect();
         let newest = data_stamps.iter().chain(&dats).chain(&indexes).chain(&removing).max().copied();
+        let stale_markers = removing.intersection(&dats).copied().collect();
+        let removing: BTreeSet<Stamp> = removing.difference(&dats).copied().collect();
         let mut survey = self.sort_into_chains(&data, &dats, &removing);
-        let is_superseded = |stamp: &Stamp| {
-            let later = survey.chains.iter().filter(|chain| chain.stamp() > *stamp);
-            later.filter(|chain| !removing.contains(&chain.stamp())).any(|chain| chain.tile().fault.is_none())
-        };
-        let (going, reprieved): (Vec<Stamp>, Vec<Stamp>) =
-            removing.iter().partition(|stamp| is_superseded(stamp));
-        survey.chains.retain(|chain| !going.contains(&chain.stamp()));
-        (survey.removing, survey.reprieved) = (going, reprieved);
+        survey.stale_markers = stale_markers;
+        survey.part_with_removed(&removing);
         survey.lone_indexes = indexes.difference(&data_stamps).copied().collect();
         survey.newest = newest;
         Ok(survey)
@@ -159,14 +157,14 @@ impl<'a> Repository<'a> {
         };
         let full_stamps: BTreeSet<Stamp> =
             data.iter().filter(|name| name.is_full()).map(|name| name.stamp).collect();
-        let mut lone = dats.difference(&full_stamps).copied().peekable();
+        let lists: BTreeSet<Stamp> = dats.union(removing).copied().collect();
+        let mut lone = lists.difference(&full_stamps).copied().peekable();
         for name in data {
             while let Some(stamp) = lone.next_if(|stamp| *stamp <= name.stamp) {
                 survey.push_lone(stamp, read_dat(stamp));
             }
             if name.is_full() {
-                let dat = read_dat(name.stamp);
-                survey.chains.push(Chain { full: *name, files: vec![*name], dat });
+                survey.push_full(*name, || read_dat(name.stamp));
                 continue;
             }
             match owner(&survey.chains, *name) {
@@ -201,26 +199,63 @@ impl<'a> Repository<'a> {
     }
 }
 
-/// The chain that an incremental belongs to: that of the last full before it. Where the two have one stamp
-/// (two runs of Python's repozo in a second), the list of the chain before may claim it.
+/// The chain that an incremental belongs to: that of the last full before it. Where that full is gone, or has the
+/// stamp of the incremental (two runs of Python's repozo in a second), the list of an earlier chain may claim it.
 fn owner(chains: &[Chain], name: BackupName) -> Option<usize> {
     let last = chains.len().checked_sub(1)?;
     let lists = |chain: &Chain| chain.lines().iter().any(|line| line.name() == Some(name));
-    if last > 0 && chains[last].stamp() == name.stamp && !lists(&chains[last]) && lists(&chains[last - 1]) {
-        return Some(last - 1);
+    let doubtful = chains[last].stamp() == name.stamp || !chains[last].has_full();
+    if doubtful && !lists(&chains[last]) {
+        return chains.iter().rposition(lists).or(Some(last));
     }
     Some(last)
 }
 
 impl Survey {
+    /// A full and its list. Two fulls of one stamp (somebody compressed one) share it: the one that it names
+    /// is the chain's.
+    fn push_full(&mut self, name: BackupName, read_dat: impl FnOnce() -> DatState) {
+        match self.chains.last_mut().filter(|chain| chain.stamp() == name.stamp) {
+            Some(chain) => {
+                chain.files.push(name);
+                if chain.lines().first().and_then(crate::DatLine::name) == Some(name) {
+                    chain.full = name;
+                }
+            }
+            None => self.chains.push(Chain { full: name, files: vec![name], dat: read_dat() }),
+        }
+    }
+
     /// A list whose full is not there: a chain that lost its first part, and no other chain's increments are
     /// taken for what follows it. A list of nothing is nothing.
     fn push_lone(&mut self, stamp: Stamp, dat: DatState) {
         let full = BackupName { stamp, kind: BackupKind::Full, gzip: false };
         let chain = Chain { full, files: Vec::new(), dat };
-        let Some(first) = chain.lines().first() else { return self.lone_dats.push(stamp) };
-        let named = first.name().filter(|name| name.is_full() && name.stamp == stamp);
+        if chain.has_no_lines() {
+            return self.lone_dats.push(stamp);
+        }
+        let first = chain.lines().first().and_then(crate::DatLine::name);
+        let named = first.filter(|name| name.is_full() && name.stamp == stamp);
         self.chains.push(Chain { full: named.unwrap_or(full), ..chain });
+    }
+
+    /// Takes the chains whose removal has begun out of those that count, if there is a later one to go on with.
+    fn part_with_removed(&mut self, removing: &BTreeSet<Stamp>) {
+        let newest_sound = self
+            .chains
+            .iter()
+            .rev()
+            .find(|chain| !removing.contains(&chain.stamp()) && chain.tile().fault.is_none());
+        let newest_sound = newest_sound.map(Chain::stamp);
+        let is_going = |chain: &Chain| {
+            removing.contains(&chain.stamp()) && newest_sound.is_some_and(|newest| newest > chain.stamp())
+        };
+        (self.removing, self.chains) = std::mem::take(&mut self.chains).into_iter().partition(is_going);
+        // A marker of nothing is one of a removal that was all but done.
+        self.lone_dats.retain(|stamp| !removing.contains(stamp));
+        self.reprieved = removing.iter().copied().collect();
+        let gone: Vec<Stamp> = self.removing.iter().map(Chain::stamp).collect();
+        self.reprieved.retain(|stamp| !gone.contains(stamp));
     }
 
     /// The data files that Python's repozo would join for a limit: the last full at or before it, and all
@@ -234,7 +269,12 @@ impl Survey {
 
     /// The chain that holds the state at a limit.
     pub(crate) fn chain_at(&self, limit: &Limit) -> Option<&Chain> {
-        self.chains.iter().rev().find(|chain| limit.includes(chain.stamp()))
+        // Where a full is gone, an older chain may have been gone on with: the newest backup counts.
+        let newest = |chain: &&Chain| {
+            let files = chain.files.iter().map(|name| name.stamp).filter(|stamp| limit.includes(*stamp));
+            files.chain([chain.stamp()]).max()
+        };
+        self.chains.iter().filter(|chain| limit.includes(chain.stamp())).max_by_key(newest)
     }
 
     /// The first and last stamps of data files.

@@ -227,22 +227,23 @@ pub fn draft_target(name: &OsStr) -> Option<&OsStr> {
 
 /// Removes the drafts that dead runs left in `dir`, those for which `is_ours` says yes of the final name.
 ///
-/// The caller holds the lock that every writer of such drafts holds, so whatever is there is dead. The
-/// names that were removed are returned.
+/// The caller holds the lock that every writer of such drafts holds, so whatever is there is dead. Each name
+/// that was removed is returned, or why it could not be: a draft that stays harms nobody.
 ///
 /// # Errors
-/// When the directory cannot be listed or a draft not be removed.
-pub fn sweep(fs: &dyn Fs, dir: &Path, is_ours: &dyn Fn(&OsStr) -> bool) -> Result<Vec<OsString>, Error> {
-    let mut removed = Vec::new();
-    for name in fs.list(dir).map_err(Error::at(Op::List, dir))? {
-        if draft_target(&name).is_some_and(is_ours) && remove(fs, &dir.join(&name))? {
-            removed.push(name);
-        }
-    }
-    if !removed.is_empty() {
+/// When the directory cannot be listed or synced.
+pub fn sweep(
+    fs: &dyn Fs,
+    dir: &Path,
+    is_ours: &dyn Fn(&OsStr) -> bool,
+) -> Result<Vec<Result<OsString, Error>>, Error> {
+    let names = fs.list(dir).map_err(Error::at(Op::List, dir))?;
+    let drafts = names.into_iter().filter(|name| draft_target(name).is_some_and(is_ours));
+    let swept: Vec<_> = drafts.map(|name| remove(fs, &dir.join(&name)).map(|_| name)).collect();
+    if !swept.is_empty() {
         let _: Synced = sync_dir(fs, dir)?;
     }
-    Ok(removed)
+    Ok(swept)
 }
 
 /// The directory that holds `path`, `.` for a bare name.

@@ -2,6 +2,7 @@
 //! list of weaknesses in `docs/COMPAT.md`.
 
 mod found;
+mod found_again;
 mod keeping;
 mod names;
 mod reconciling;

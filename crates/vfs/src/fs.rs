@@ -103,7 +103,7 @@ pub trait Lock: Send + Sync {}
 
 /// The few operations on files and directories that a backup needs.
 ///
-/// The contract of every implementation is the suite in [`contract`](crate::contract).
+/// The contract of every implementation is the suite in `contract.rs` (feature `contract`).
 pub trait Fs: Send + Sync {
     /// Opens a regular file for reading, never for writing; links are followed.
     ///

@@ -25,7 +25,6 @@ use crate::{
     Repository, Stamp, Sum, prune,
 };
 use filestorage::{Boundary, Extent, Nothing, StreamWalker, UnfinishedKind, Walker};
-use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::Duration;
 use vfs::publish::{Draft, Finished};
@@ -75,18 +74,9 @@ pub fn backup(ctx: &Context<'_>, request: &BackupRequest) -> Result<BackupOutcom
     let repository = Repository::open(ctx.fs, &request.repository)?;
     let lock = repository.lock(ctx, request.wait)?;
     let survey = reconcile(ctx, &repository, lock.as_deref())?;
-    tell_files(ctx, &repository, &survey);
+    survey.tell_files(ctx, &repository, &Limit::Newest);
     let source = Source::open(ctx.fs, &request.file)?;
-    let listed = RefCell::new(None);
-    Run { ctx, request, repository: &repository, survey: &survey, source: &source, listed }.run()
-}
-
-fn tell_files(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) {
-    let (limit, now) = (&Limit::Newest, Stamp::at(ctx.clock.now()));
-    ctx.tell(&Event::LookingForFiles { limit, now });
-    let files: Vec<PathBuf> =
-        survey.files_at(limit).into_iter().map(|name| repository.path_of(name)).collect();
-    ctx.tell(&Event::FilesNeeded { limit, now, files: &files });
+    Run { ctx, request, repository: &repository, survey: &survey, source: &source }.run()
 }
 
 struct Run<'a> {
@@ -95,8 +85,6 @@ struct Run<'a> {
     repository: &'a Repository<'a>,
     survey: &'a Survey,
     source: &'a Source,
-    /// The lines of the newest chain, when this run wrote them anew.
-    listed: RefCell<Option<Vec<DatLine>>>,
 }
 
 /// The place of a new backup.
@@ -186,7 +174,6 @@ impl Run<'_> {
         }
         let lines: Vec<DatLine> = comparing.parts.iter().map(|part| line_of(self.repository, part)).collect();
         write_dat(self.ctx, self.repository, chain.full, &lines)?;
-        self.listed.replace(Some(lines.clone()));
         self.ctx.notice(Notice::RewroteDat(self.repository.dat_path(chain.stamp())));
         Ok(lines)
     }
@@ -306,10 +293,15 @@ impl Run<'_> {
         if new.name.is_full() && self.request.kill_old {
             self.read_again(&data, &part)?;
         }
+        let known = if new.name.is_full() { self.chain().map(Chain::lines) } else { Some(lines.as_slice()) };
+        let known = known.map(<[DatLine]>::to_vec);
         lines.push(line_of(self.repository, &part));
         let mut dat = self.draft(&self.repository.dat_path(chain))?;
         dat.append(&Dat::render(&lines))?;
-        self.publish(data, index.finish()?, dat.finish()?, new)?;
+        let (index, dat) = (index.finish()?, dat.finish()?);
+        self.ctx.interrupt.check()?;
+        self.check_repository(known)?;
+        self.publish(data, index, dat, new)?;
         Ok((part, damaged))
     }
 
@@ -321,8 +313,6 @@ impl Run<'_> {
         dat: Finished<'_>,
         new: &New,
     ) -> Result<(), Error> {
-        self.ctx.interrupt.check()?;
-        self.check_repository()?;
         let dir = self.repository.dir();
         // If a rename fails, what this run gave a name is taken back: no list has it. A failed sync of the
         // directory is not a failed rename: the list may be there, and with it the backup.
@@ -343,14 +333,13 @@ impl Run<'_> {
     }
 
     /// Python's repozo takes no lock: what it wrote meanwhile must not be overwritten, nor built beside.
-    fn check_repository(&self) -> Result<(), Error> {
+    /// `known` is what the list of the newest chain has to have.
+    fn check_repository(&self, known: Option<Vec<DatLine>>) -> Result<(), Error> {
         let now = self.repository.survey()?;
         let files =
             |survey: &Survey| survey.chains.iter().flat_map(|chain| chain.files.clone()).collect::<Vec<_>>();
-        let lines = |survey: &Survey| survey.chain_at(&Limit::Newest).map(|chain| chain.lines().to_vec());
-        let known_lines = self.listed.borrow().clone().or_else(|| lines(self.survey));
-        if files(&now) == files(self.survey) && lines(&now) == known_lines && now.strays == self.survey.strays
-        {
+        let lines = now.chain_at(&Limit::Newest).map(|chain| chain.lines().to_vec());
+        if files(&now) == files(self.survey) && lines == known && now.strays == self.survey.strays {
             return Ok(());
         }
         Err(Error::RepositoryChanged { dir: self.repository.dir().to_owned() })

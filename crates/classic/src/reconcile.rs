@@ -18,8 +18,10 @@ use crate::name::Companion;
 use crate::part::PartStream;
 use crate::reader::ChainReader;
 use crate::repository::Survey;
-use crate::{BackupName, Chain, Context, Dat, DatLine, Error, Fault, Notice, Part, Repository, Stamp, prune};
-use filestorage::{Boundary, Magic, Problem, StreamWalker, Visitor, Walker};
+use crate::{
+    BackupName, Chain, Context, Dat, DatLine, DatState, Error, Fault, Notice, Part, Repository, Stamp, prune,
+};
+use filestorage::{Boundary, Problem, StreamWalker, Visitor, Walker};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -49,10 +51,14 @@ pub(crate) fn reconcile(
             ctx.notice(swept.map_or_else(|error| Notice::Unsettled(error.to_string()), Notice::RemovedDraft));
         }
     }
-    let survey = repository.survey()?;
-    settle_removals(ctx, repository, &survey)?;
-    wait_for_a_python_run(ctx, repository, &survey);
-    let survey = repository.survey()?;
+    let mut survey = repository.survey()?;
+    let settled = settle_removals(ctx, repository, &survey)?;
+    if wait_for_a_python_run(ctx, repository, &survey) || settled {
+        survey = repository.survey()?;
+    }
+    if survey.strays.is_empty() && survey.chains.iter().all(is_settled) {
+        return Ok(survey);
+    }
     // What cannot be settled is told, and stops no backup: nothing unlisted is built upon.
     for chain in &survey.chains {
         go_on(ctx, settle(ctx, repository, chain))?;
@@ -63,7 +69,8 @@ pub(crate) fn reconcile(
     repository.survey()
 }
 
-fn settle_removals(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) -> Result<(), Error> {
+/// Goes on with the removals that had begun, or undoes them; whether there was any.
+fn settle_removals(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) -> Result<bool, Error> {
     for chain in &survey.removing {
         match prune::finish_removal(ctx, repository, chain) {
             Ok(()) => ctx.notice(Notice::FinishedRemoval(chain.stamp())),
@@ -84,7 +91,7 @@ fn settle_removals(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Surv
     for stamp in &survey.stale_markers {
         go_on(ctx, drop_marker(ctx, repository, *stamp))?;
     }
-    Ok(())
+    Ok(!(survey.removing.is_empty() && survey.reprieved.is_empty() && survey.stale_markers.is_empty()))
 }
 
 fn undo_removal(ctx: &Context<'_>, repository: &Repository<'_>, stamp: Stamp) -> Result<(), Error> {
@@ -112,27 +119,35 @@ fn go_on(ctx: &Context<'_>, step: Result<(), Error>) -> Result<(), Error> {
     }
 }
 
-/// Lets a moment pass when the newest data file has no line yet but is only just there.
-fn wait_for_a_python_run(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) {
+/// Lets a moment pass when the newest data file has no line yet but is only just there; whether it did.
+fn wait_for_a_python_run(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) -> bool {
     let newest = survey.chains.last().and_then(|chain| chain.tile().unlisted.last().copied());
     let modified =
         newest.and_then(|name| ctx.fs.meta(&repository.path_of(name)).ok()).map(|meta| meta.modified);
     let age = modified.and_then(|modified| ctx.clock.now().duration_since(modified).ok());
-    if let Some(age) = age.filter(|age| *age < YOUNG) {
-        ctx.clock.wait(YOUNG - age);
+    let wait = age.and_then(|age| YOUNG.checked_sub(age)).filter(|wait| !wait.is_zero());
+    wait.inspect(|wait| ctx.clock.wait(*wait)).is_some()
+}
+
+/// The lines of a list whose last one was cut short, when there is a full to write it anew for.
+fn torn_lines(chain: &Chain) -> Option<&[DatLine]> {
+    match &chain.dat {
+        DatState::Read(dat) if dat.torn && !dat.lines.is_empty() && chain.has_full() => Some(&dat.lines),
+        _ => None,
     }
+}
+
+/// Whether every data file of a chain has its line, and every line its end.
+fn is_settled(chain: &Chain) -> bool {
+    torn_lines(chain).is_none() && chain.tile().unlisted.is_empty()
 }
 
 /// Settles the data files of a chain that no line names.
 fn settle(ctx: &Context<'_>, repository: &Repository<'_>, chain: &Chain) -> Result<(), Error> {
     let tiling = chain.tile();
-    if let crate::DatState::Read(dat) = &chain.dat
-        && dat.torn
-        && !dat.lines.is_empty()
-        && chain.has_full()
-    {
+    if let Some(lines) = torn_lines(chain) {
         ctx.notice(Notice::TornLine(repository.dat_path(chain.stamp())));
-        write_dat(ctx, repository, chain.full, &dat.lines)?;
+        write_dat(ctx, repository, chain.full, lines)?;
     }
     let mut parts = tiling.parts;
     match tiling.fault {
@@ -230,31 +245,30 @@ fn try_prove_place(
     if len == 0 && !name.is_full() {
         return Ok(Some(part));
     }
-    let before = ChainReader::new(ctx.fs, repository, parts);
-    let walker = match Boundary::at(&before, start_pos) {
-        _ if name.is_full() => Walker::new(Magic::LEN, None, part.end_pos),
-        Ok(Some(boundary)) => Walker::new(start_pos, boundary.last_tid(), part.end_pos),
-        _ => return Ok(None),
+    // A full begins with the magic, an incremental where a transaction before it ends.
+    let boundary = if name.is_full() {
+        Boundary::start(&ChainReader::new(ctx.fs, repository, &[part])).ok()
+    } else {
+        Boundary::at(&ChainReader::new(ctx.fs, repository, parts), start_pos).ok().flatten()
     };
+    let Some(boundary) = boundary else { return Ok(None) };
+    let walker = Walker::new(boundary.pos(), boundary.last_tid(), part.end_pos);
     let (mut evidence, mut walk) = (Evidence::default(), StreamWalker::new(walker, start_pos));
     let mut stream = PartStream::open(ctx.fs, repository, name)?;
     pump(
         |piece| stream.read_full(piece),
         |piece| {
-            evidence.head.extend(piece.iter().take(4_usize.saturating_sub(evidence.head.len())));
             walk.feed(piece, &mut evidence);
             Ok(())
         },
     )?;
-    let has_magic = evidence.head.as_slice().try_into().is_ok_and(|head| Magic::decode(head).is_some());
     let proven = walk.finish().is_ok() && evidence.record_count > 0 && evidence.problem_count == 0;
-    Ok((proven && (has_magic || !name.is_full())).then_some(part))
+    Ok(proven.then_some(part))
 }
 
 /// Records name positions; transactions without any prove nothing.
 #[derive(Default)]
 struct Evidence {
-    head: Vec<u8>,
     record_count: u64,
     problem_count: u64,
 }

@@ -76,11 +76,7 @@ fn parse_limit(date: Option<&str>, survey: &Survey) -> Result<Limit, Error> {
 }
 
 fn tell_files(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey, limit: &Limit) {
-    let now = Stamp::at(ctx.clock.now());
-    ctx.tell(&Event::LookingForFiles { limit, now });
-    let files: Vec<PathBuf> =
-        survey.files_at(limit).into_iter().map(|name| repository.path_of(name)).collect();
-    ctx.tell(&Event::FilesNeeded { limit, now, files: &files });
+    survey.tell_files(ctx, repository, limit);
     let left_out: Vec<Stamp> = survey
         .chains
         .iter()

@@ -267,6 +267,15 @@ impl Survey {
         }
     }
 
+    /// Tells which data files are looked for, and found.
+    pub(crate) fn tell_files(&self, ctx: &Context<'_>, repository: &Repository<'_>, limit: &Limit) {
+        let now = Stamp::at(ctx.clock.now());
+        ctx.tell(&Event::LookingForFiles { limit, now });
+        let files: Vec<PathBuf> =
+            self.files_at(limit).into_iter().map(|name| repository.path_of(name)).collect();
+        ctx.tell(&Event::FilesNeeded { limit, now, files: &files });
+    }
+
     /// The chain that holds the state at a limit.
     pub(crate) fn chain_at(&self, limit: &Limit) -> Option<&Chain> {
         // Where a full is gone, an older chain may have been gone on with: the newest backup counts.

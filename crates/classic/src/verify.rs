@@ -6,7 +6,7 @@ use crate::copy::pump;
 use crate::part::PartStream;
 use crate::recover::hold;
 use crate::repository::Survey;
-use crate::{Chain, Context, Error, Event, Fault, Limit, Part, Phase, Repository, Stamp, VerifyProblem};
+use crate::{Chain, Context, Error, Event, Fault, Limit, Part, Phase, Repository, VerifyProblem};
 use pickle::index::IndexReader;
 use std::path::PathBuf;
 use vfs::Op;
@@ -27,11 +27,7 @@ pub struct VerifyRequest {
 pub fn verify(ctx: &Context<'_>, request: &VerifyRequest) -> Result<(), Error> {
     let repository = Repository::open(ctx.fs, &request.repository)?;
     let survey = repository.survey()?;
-    let (limit, now) = (&Limit::Newest, Stamp::at(ctx.clock.now()));
-    ctx.tell(&Event::LookingForFiles { limit, now });
-    let files: Vec<PathBuf> =
-        survey.files_at(limit).into_iter().map(|name| repository.path_of(name)).collect();
-    ctx.tell(&Event::FilesNeeded { limit, now, files: &files });
+    survey.tell_files(ctx, &repository, &Limit::Newest);
     if survey.chains.is_empty() && survey.strays.is_empty() && survey.lone_dats.is_empty() {
         return Err(Error::NoFiles { before: None, covered: None });
     }

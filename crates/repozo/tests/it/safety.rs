@@ -114,6 +114,14 @@ impl Room {
         self.repository().join(name)
     }
 
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.in_repository(name), bytes).unwrap();
+    }
+
+    pub(crate) fn remove(&self, name: &str) {
+        std::fs::remove_file(self.in_repository(name)).unwrap();
+    }
+
     pub(crate) fn dat(&self, name: &str) -> String {
         String::from_utf8(content(&self.in_repository(name))).unwrap()
     }
@@ -137,3 +145,5 @@ impl Room {
 pub(crate) const FULL: &str = "2023-11-14-22-13-20";
 pub(crate) const FIRST: &str = "2023-11-14-22-14-20";
 pub(crate) const SECOND: &str = "2023-11-14-22-15-20";
+/// The stamp of what is made a minute later.
+pub(crate) const NEXT: &str = "2023-11-14-22-16-20";

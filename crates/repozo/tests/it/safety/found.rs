@@ -1,20 +1,10 @@
 //! Ways in which an adversary made it lie, lose or get stuck; each was found by trying, and mended.
 
-use super::{FIRST, FULL, Room, SECOND};
+use super::{FIRST, FULL, NEXT, Room, SECOND};
 use crate::common::{args, content, ours, ours_with};
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 use testkit::HookFs;
-
-const NEXT: &str = "2023-11-14-22-16-20";
-
-fn write(room: &Room, name: &str, bytes: &[u8]) {
-    std::fs::write(room.in_repository(name), bytes).unwrap();
-}
-
-fn remove(room: &Room, name: &str) {
-    std::fs::remove_file(room.in_repository(name)).unwrap();
-}
 
 /// With the newest full gone, its list still there, the state of the chain before was restored, exit 0; and the
 /// next backup took the orphaned increments for strays.
@@ -29,7 +19,7 @@ fn a_full_that_is_gone_is_missed_although_an_older_chain_is_whole() {
     room.pass(60);
     room.grow();
     room.backup("Q").expect_success();
-    remove(&room, &format!("{NEXT}.fs"));
+    room.remove(&format!("{NEXT}.fs"));
     for flags in [&[][..], &["-w"]] {
         let mut all = args!["-R", "-r", room.repository()].to_vec();
         all.extend(flags.iter().map(std::ffi::OsString::from));
@@ -55,7 +45,7 @@ fn a_database_without_its_beginning_is_never_put_in_place() {
     let states = room.chain_of_three();
     let dat = format!("{FULL}.dat");
     let last = room.dat(&dat).lines().last().unwrap().to_owned();
-    write(&room, &dat, format!("{last}\n").as_bytes());
+    room.write(&dat, format!("{last}\n").as_bytes());
     let target = room.path("out.fs");
     std::fs::write(&target, "the old database").unwrap();
     let ran = room.recover_to(&target, &["-w", "-D", FULL]);
@@ -161,7 +151,7 @@ fn damage_that_breaks_the_structure_is_found_without_w_too() {
         let full = format!("{FULL}.fs");
         let mut bytes = content(&room.in_repository(&full));
         bytes[position] ^= 0x41;
-        write(&room, &full, &bytes);
+        room.write(&full, &bytes);
         let target = room.path("out.fs");
         std::fs::write(&target, "the old database").unwrap();
         let ran = room.recover_to(&target, &[]);
@@ -182,7 +172,7 @@ fn an_index_with_a_wrong_entry_is_not_restored_without_w_either() {
     let objects = (index.len() - 25) / 8;
     let at = index.len() - 6 - objects * 6 + 5;
     index[at] ^= 1;
-    write(&room, &name, &index);
+    room.write(&name, &index);
     let target = room.path("out.fs");
     let ran = room.recover_to(&target, &[]).expect_success();
     assert!(ran.stderr.contains("was not restored"), "{}", ran.stderr);
@@ -241,9 +231,9 @@ fn an_old_chain_with_a_damaged_list_can_be_deleted() {
         room.chain_of_three();
         let dat = format!("{FULL}.dat");
         match spoil {
-            "line" => write(&room, &dat, room.dat(&dat).replace(" 0 ", " 1 ").as_bytes()),
-            "list" => remove(&room, &dat),
-            _ => remove(&room, &format!("{FULL}.fs")),
+            "line" => room.write(&dat, room.dat(&dat).replace(" 0 ", " 1 ").as_bytes()),
+            "list" => room.remove(&dat),
+            _ => room.remove(&format!("{FULL}.fs")),
         }
         room.pass(60);
         room.grow();
@@ -284,10 +274,10 @@ fn without_a_list_a_hole_between_two_files_is_seen_all_the_same() {
             }
             room.backup(flags).expect_success();
         }
-        remove(&room, &format!("{FULL}.dat"));
+        room.remove(&format!("{FULL}.dat"));
         assert_eq!(room.recovered(&[]), room.database.bytes());
         let forgotten = room.backups()[2].clone();
-        remove(&room, &forgotten);
+        room.remove(&forgotten);
         let ran = ours(&room.clock, &args!["-R", "-r", room.repository(), "-o", room.path("out.fs")]);
         assert_eq!(ran.status, 1, "{}", ran.stderr);
         assert!(ran.stderr.contains("a hole"), "{}", ran.stderr);

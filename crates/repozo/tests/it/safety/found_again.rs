@@ -1,18 +1,8 @@
 //! What a second adversary found in the mending of what the first one had found.
 
-use super::{FIRST, FULL, Room, SECOND};
+use super::{FIRST, FULL, NEXT, Room, SECOND};
 use crate::common::{args, content, ours};
 use testkit::{Database, HookFs};
-
-const NEXT: &str = "2023-11-14-22-16-20";
-
-fn write(room: &Room, name: &str, bytes: &[u8]) {
-    std::fs::write(room.in_repository(name), bytes).unwrap();
-}
-
-fn remove(room: &Room, name: &str) {
-    std::fs::remove_file(room.in_repository(name)).unwrap();
-}
 
 /// The next backup succeeds, is right, and the one behind it too.
 #[track_caller]
@@ -30,8 +20,8 @@ fn a_torn_list_without_its_full_stops_no_backup() {
     let mut room = Room::new();
     room.chain_of_three();
     let dat = format!("{FULL}.dat");
-    write(&room, &dat, format!("{}r/2030", room.dat(&dat)).as_bytes());
-    remove(&room, &format!("{FULL}.fs"));
+    room.write(&dat, format!("{}r/2030", room.dat(&dat)).as_bytes());
+    room.remove(&format!("{FULL}.fs"));
     assert_backups_go_on(&mut room);
 }
 
@@ -43,9 +33,9 @@ fn later_transactions_are_seen_in_files_that_no_list_vouches_for() {
         let states = room.chain_of_three();
         let dat = format!("{FULL}.dat");
         match spoil {
-            "list" => remove(&room, &dat),
-            "first" => remove(&room, &format!("{FIRST}.deltafs")),
-            _ => write(&room, &dat, room.dat(&dat).replacen(FIRST, "x", 1).as_bytes()),
+            "list" => room.remove(&dat),
+            "first" => room.remove(&format!("{FIRST}.deltafs")),
+            _ => room.write(&dat, room.dat(&dat).replacen(FIRST, "x", 1).as_bytes()),
         }
         std::fs::write(room.file(), &states[0]).unwrap();
         room.pass(60);
@@ -67,7 +57,7 @@ fn a_chain_that_began_empty_is_judged_by_its_increments() {
     room.pass(60);
     room.backup("").expect_success();
     assert_eq!(room.backups().len(), 2);
-    remove(&room, &format!("{FULL}.dat"));
+    room.remove(&format!("{FULL}.dat"));
     room.database = Database::of_another_history(9);
     room.put_database();
     room.pass(60);
@@ -88,7 +78,7 @@ fn finishing_a_removal_takes_nothing_of_the_next_chain() {
     room.pass(60);
     room.backup("F").expect_success();
     let away = content(&room.in_repository(&format!("{FIRST}.fs")));
-    remove(&room, &format!("{FIRST}.fs"));
+    room.remove(&format!("{FIRST}.fs"));
     let marker = format!("{FULL}.dat.removed");
     std::fs::rename(room.in_repository(&format!("{FULL}.dat")), room.in_repository(&marker)).unwrap();
     room.pass(60);
@@ -96,7 +86,7 @@ fn finishing_a_removal_takes_nothing_of_the_next_chain() {
     room.backup("Q").expect_success();
     assert!(!room.names().iter().any(|name| name.starts_with(FULL)));
     assert!(room.names().contains(&format!("{SECOND}.deltafs")));
-    write(&room, &format!("{FIRST}.fs"), &away);
+    room.write(&format!("{FIRST}.fs"), &away);
     room.verify().expect_success();
 }
 
@@ -112,11 +102,11 @@ fn a_full_that_is_gone_is_missed_though_its_list_cannot_be_read() {
         room.grow();
         room.backup("Q").expect_success();
         let dat = format!("{FIRST}.dat");
-        remove(&room, &format!("{FIRST}.fs"));
+        room.remove(&format!("{FIRST}.fs"));
         if list == "line" {
-            write(&room, &dat, format!("junk\n{}", room.dat(&dat)).as_bytes());
+            room.write(&dat, format!("junk\n{}", room.dat(&dat)).as_bytes());
         } else {
-            remove(&room, &dat);
+            room.remove(&dat);
             std::fs::create_dir(room.in_repository(&dat)).unwrap();
         }
         for flags in ["-R", "-Rw"] {
@@ -134,7 +124,7 @@ fn a_list_of_files_that_are_all_gone_goes_with_the_next_k() {
     let mut room = Room::new();
     room.chain_of_three();
     for name in room.names().into_iter().filter(|name| !name.ends_with(".dat")) {
-        remove(&room, &name);
+        room.remove(&name);
     }
     room.pass(60);
     room.backup("Fk").expect_success();
@@ -150,16 +140,16 @@ fn an_increment_belongs_to_the_chain_that_lists_it() {
     room.pass(60);
     room.backup("F").expect_success();
     for end in ["fs", "index"] {
-        remove(&room, &format!("{NEXT}.{end}"));
+        room.remove(&format!("{NEXT}.{end}"));
     }
     let from = room.database.len();
     room.grow();
     let bytes = room.database.bytes()[usize::try_from(from).unwrap()..].to_vec();
     let name = "2023-11-14-22-17-20.deltafs";
-    write(&room, name, &bytes);
+    room.write(name, &bytes);
     let dat = format!("{FULL}.dat");
     let line = format!("x/{name} {from} {} {}\n", room.database.len(), classic::Sum::of(&bytes));
-    write(&room, &dat, (room.dat(&dat) + &line).as_bytes());
+    room.write(&dat, (room.dat(&dat) + &line).as_bytes());
     assert_eq!(room.recovered(&["-w"]), room.database.bytes());
     room.pass(120);
     assert_backups_go_on(&mut room);
@@ -172,7 +162,7 @@ fn a_marker_beside_its_list_is_removed_and_the_chain_counts() {
     room.pass(60);
     room.backup("F").expect_success();
     let dat = format!("{FULL}.dat");
-    write(&room, &format!("{dat}.removed"), room.dat(&dat).as_bytes());
+    room.write(&format!("{dat}.removed"), room.dat(&dat).as_bytes());
     assert_eq!(room.recovered(&["-w", "-D", FIRST]), states[1]);
     room.pass(60);
     room.grow();
@@ -181,7 +171,7 @@ fn a_marker_beside_its_list_is_removed_and_the_chain_counts() {
     assert!(!room.names().iter().any(|name| name.ends_with(".removed")));
     // And a removal of which nothing but increments is left is finished in one run.
     std::fs::rename(room.in_repository(&dat), room.in_repository(&format!("{dat}.removed"))).unwrap();
-    remove(&room, &format!("{FULL}.fs"));
+    room.remove(&format!("{FULL}.fs"));
     room.pass(60);
     room.grow();
     room.backup("Q").expect_success();
@@ -194,7 +184,7 @@ fn what_cannot_be_renamed_or_swept_stops_no_backup() {
     let mut room = Room::new();
     room.chain_of_three();
     let stray = "2020-01-01-00-00-00.deltafs";
-    write(&room, stray, b"stray");
+    room.write(stray, b"stray");
     std::fs::create_dir(room.in_repository("2020-01-01-00-00-00.fs.0123456789abcdef.part")).unwrap();
     let fs = HookFs::new(move |call| {
         let refused = call.op == "rename_new" && call.path.to_string_lossy().contains(stray);
@@ -223,7 +213,7 @@ fn an_output_whose_index_is_one_of_the_repository_is_refused() {
 fn of_two_fulls_with_one_stamp_the_listed_one_counts() {
     let mut room = Room::new();
     let states = room.chain_of_three();
-    write(&room, &format!("{FULL}.fsz"), b"not even gzip");
+    room.write(&format!("{FULL}.fsz"), b"not even gzip");
     assert_eq!(room.recovered(&["-w"]), states[2]);
     room.pass(60);
     room.grow();

@@ -175,6 +175,11 @@ impl Chain {
         }
     }
 
+    /// Whether the last line of the list was cut short.
+    pub fn is_torn(&self) -> bool {
+        matches!(&self.dat, DatState::Read(dat) if dat.torn)
+    }
+
     /// Lays the lines end to end. Pure: presence is that of the listing, sizes are not looked at.
     pub fn tile(&self) -> Tiling {
         let mut tiling = Tiling::default();

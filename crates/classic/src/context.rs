@@ -2,6 +2,7 @@ use crate::{Clock, Error, Event, Notice, Observer};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use vfs::Fs;
 use vfs::publish::Synced;
 
@@ -49,6 +50,12 @@ impl Context<'_> {
     /// Tells the observer of something that the user has to know.
     pub(crate) fn notice(&self, notice: Notice) {
         self.observer.event(&Event::Notice(&notice));
+    }
+
+    /// How long ago the content of a file was changed; `None` where it is not there, or was changed in the future.
+    pub(crate) fn age(&self, path: &Path) -> Option<Duration> {
+        let modified = self.fs.meta(path).ok()?.modified;
+        self.clock.now().duration_since(modified).ok()
     }
 
     /// Tells, where that is so, that the names in a directory cannot be made durable.

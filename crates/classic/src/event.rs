@@ -376,6 +376,9 @@ pub enum VerifyProblem {
     /// There is no list, or nothing in it.
     #[error("{} is empty: what its chain should be is not known", .0.display())]
     EmptyDat(PathBuf),
+    /// The last line of a list was cut short.
+    #[error("{}: the last line was cut short; the next backup writes the list anew", .0.display())]
+    TornLine(PathBuf),
     /// A data file that no line names.
     #[error("{} is not listed in {}: a run that died, or a damaged list; the next backup settles it", path.display(), dat.display())]
     Unlisted {

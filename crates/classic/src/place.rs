@@ -79,11 +79,18 @@ impl Place {
         }
     }
 
-    /// Removes what recoveries that died left; the directory is locked, so they are dead.
+    /// Removes what recoveries that died left: beside the file, and where a link was given, beside the link too.
+    /// The directory of the file is locked, so whoever wrote to either of these names is dead.
     pub(crate) fn sweep(&self, ctx: &Context<'_>) -> Result<(), Error> {
         let names = [self.file().file_name(), self.index.file_name()];
-        for swept in publish::sweep(ctx.fs, parent_dir(self.file()), &|name| names.contains(&Some(name)))? {
-            ctx.notice(swept.map_or_else(|error| Notice::Unsettled(error.to_string()), Notice::RemovedDraft));
+        let mut dirs = vec![parent_dir(self.file()), parent_dir(&self.index)];
+        dirs.dedup();
+        for dir in dirs {
+            for swept in publish::sweep(ctx.fs, dir, &|name| names.contains(&Some(name)))? {
+                ctx.notice(
+                    swept.map_or_else(|error| Notice::Unsettled(error.to_string()), Notice::RemovedDraft),
+                );
+            }
         }
         Ok(())
     }

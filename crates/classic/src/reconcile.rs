@@ -2,7 +2,8 @@
 //!
 //! | found | done |
 //! |---|---|
-//! | drafts of dead runs | removed |
+//! | drafts of dead runs, Python's `tmp.tmp` when it is a day old | removed |
+//! | an index that no data file and no line speaks of | removed |
 //! | a removal that had begun | finished; undone if the backup that it was for is not there |
 //! | a full without a list and without incrementals, sound by itself | listed ("adopted") |
 //! | behind the end of a chain, a data file without a line that continues it | the same |
@@ -10,18 +11,17 @@
 //! | an incremental before every full | renamed `NAME.unlisted` |
 //! | a chain whose list does not fit together | left as it is; `plan` does not build on it |
 //!
-//! Every step is one rename, so a crash between two of them leaves less of the same to do. Nothing is
-//! deleted but drafts and what was being deleted, and everything is told.
+//! Every step is one rename or removal, so a crash between two of them leaves less of the same to do. Nothing is
+//! deleted but drafts, indexes of nothing and what was being deleted, and everything is told.
 
 use crate::copy::pump;
 use crate::name::Companion;
 use crate::part::PartStream;
 use crate::reader::ChainReader;
 use crate::repository::Survey;
-use crate::{
-    BackupName, Chain, Context, Dat, DatLine, DatState, Error, Fault, Notice, Part, Repository, Stamp, prune,
-};
+use crate::{BackupName, Chain, Context, Dat, DatLine, Error, Fault, Notice, Part, Repository, Stamp, prune};
 use filestorage::{Boundary, Problem, StreamWalker, Visitor, Walker};
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,6 +30,8 @@ use vfs::{Grant, Lock, Op};
 
 /// A data file this young without a line may be one of a running Python repozo, just before it writes the line.
 const YOUNG: Duration = Duration::from_secs(3);
+/// Python writes its draft all the time: a run that did not touch it for so long is dead, not slow.
+const PYTHON_DEAD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Whether a file of this name is written by a backup.
 pub(crate) fn is_ours(name: &OsStr) -> bool {
@@ -56,10 +58,18 @@ pub(crate) fn reconcile(
     if wait_for_a_python_run(ctx, repository, &survey) || settled {
         survey = repository.survey()?;
     }
-    if survey.strays.is_empty() && survey.chains.iter().all(is_settled) {
-        return Ok(survey);
+    if !(survey.strays.is_empty() && survey.chains.iter().all(is_settled)) {
+        survey = settle_all(ctx, repository, &survey)?;
     }
-    // What cannot be settled is told, and stops no backup: nothing unlisted is built upon.
+    if lock.is_some() {
+        go_on(ctx, sweep_after_python(ctx, repository, &survey))?;
+    }
+    Ok(survey)
+}
+
+/// Settles every data file that no line names; what is in the repository then. What cannot be settled is told, and
+/// stops no backup: nothing unlisted is built upon.
+fn settle_all(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) -> Result<Survey, Error> {
     for chain in &survey.chains {
         go_on(ctx, settle(ctx, repository, chain))?;
     }
@@ -67,6 +77,27 @@ pub(crate) fn reconcile(
         go_on(ctx, set_aside(ctx, repository, *name))?;
     }
     repository.survey()
+}
+
+/// Removes what a run of Python's that died leaves besides data: it writes the index first, then its draft.
+fn sweep_after_python(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) -> Result<(), Error> {
+    let lines = survey.chains.iter().flat_map(Chain::lines).filter_map(DatLine::name);
+    let listed: BTreeSet<Stamp> = lines.map(|name| name.stamp).collect();
+    // Where a line speaks of the data file, it may come back, from wherever it is.
+    let lone = survey.lone_indexes.iter().filter(|stamp| !listed.contains(stamp));
+    let dead = lone.map(|stamp| (repository.index_path(*stamp), YOUNG));
+    let mut removed = false;
+    for (path, least_age) in dead.chain([(repository.python_draft_path(), PYTHON_DEAD)]) {
+        if ctx.age(&path).is_some_and(|age| age >= least_age) && publish::remove(ctx.fs, &path)? {
+            ctx.notice(Notice::RemovedDraft(path.file_name().unwrap_or_default().to_owned()));
+            removed = true;
+        }
+    }
+    if removed {
+        let synced = publish::sync_dir(ctx.fs, repository.dir())?;
+        ctx.note_sync(synced, repository.dir());
+    }
+    Ok(())
 }
 
 /// Goes on with the removals that had begun, or undoes them; whether there was any.
@@ -122,19 +153,14 @@ fn go_on(ctx: &Context<'_>, step: Result<(), Error>) -> Result<(), Error> {
 /// Lets a moment pass when the newest data file has no line yet but is only just there; whether it did.
 fn wait_for_a_python_run(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) -> bool {
     let newest = survey.chains.last().and_then(|chain| chain.tile().unlisted.last().copied());
-    let modified =
-        newest.and_then(|name| ctx.fs.meta(&repository.path_of(name)).ok()).map(|meta| meta.modified);
-    let age = modified.and_then(|modified| ctx.clock.now().duration_since(modified).ok());
+    let age = newest.and_then(|name| ctx.age(&repository.path_of(name)));
     let wait = age.and_then(|age| YOUNG.checked_sub(age)).filter(|wait| !wait.is_zero());
     wait.inspect(|wait| ctx.clock.wait(*wait)).is_some()
 }
 
 /// The lines of a list whose last one was cut short, when there is a full to write it anew for.
 fn torn_lines(chain: &Chain) -> Option<&[DatLine]> {
-    match &chain.dat {
-        DatState::Read(dat) if dat.torn && !dat.lines.is_empty() && chain.has_full() => Some(&dat.lines),
-        _ => None,
-    }
+    (chain.is_torn() && chain.has_full()).then(|| chain.lines()).filter(|lines| !lines.is_empty())
 }
 
 /// Whether every data file of a chain has its line, and every line its end.

@@ -105,12 +105,15 @@ impl<'a> Repository<'a> {
         }
     }
 
+    /// Where Python's repozo writes whatever it writes.
+    pub(crate) fn python_draft_path(&self) -> PathBuf {
+        self.dir.join("tmp.tmp")
+    }
+
     /// The file that a run of Python's repozo, which takes no lock, is writing just now.
     fn python_draft(&self, ctx: &Context<'_>) -> Option<PathBuf> {
-        let path = self.dir.join("tmp.tmp");
-        let modified = self.fs.meta(&path).ok()?.modified;
-        let age = ctx.clock.now().duration_since(modified).ok()?;
-        (age < PYTHON_SILENCE).then_some(path)
+        let path = self.python_draft_path();
+        ctx.age(&path).is_some_and(|age| age < PYTHON_SILENCE).then_some(path)
     }
 
     /// Lists the directory, reads the `.dat` files and sorts all into chains.

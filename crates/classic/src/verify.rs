@@ -85,6 +85,9 @@ impl Run<'_> {
         {
             self.problem(&VerifyProblem::Chain { dat: dat.clone(), fault: fault.clone() });
         }
+        if chain.is_torn() {
+            self.problem(&VerifyProblem::TornLine(dat.clone()));
+        }
         for name in &tiling.unlisted {
             let path = self.repository.path_of(name);
             self.problem(&VerifyProblem::Unlisted { path, dat: dat.clone() });

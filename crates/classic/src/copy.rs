@@ -10,10 +10,11 @@ pub(crate) const PIECE_LEN: usize = 1 << 20;
 /// How many pieces may wait to be summed.
 const QUEUE_COUNT: usize = 4;
 
-/// Pulls pieces from `next` until it gives an empty one, hands each to `each`, and sums all of them on a
-/// thread beside; how many bytes there were, and their sum.
+/// Pulls pieces from `next` until it gives an empty one, hands each to `each`, and sums all of them; how many bytes
+/// there were, and their sum.
 ///
-/// `next` fills the buffer it is given and says how much of it.
+/// `next` fills the buffer it is given and says how much of it. The first piece is summed here, and for most
+/// increments it is the only one; those behind it are summed on a thread beside.
 ///
 /// # Errors
 /// The first of `next` or `each`.
@@ -21,24 +22,26 @@ pub(crate) fn pump(
     mut next: impl FnMut(&mut [u8]) -> Result<usize, Error>,
     mut each: impl FnMut(&[u8]) -> Result<(), Error>,
 ) -> Result<(u64, Sum), Error> {
+    let mut summing = Summing::default();
+    let mut pieces = Pieces::default();
+    let Some(first) = pieces.fill(&mut next)? else { return Ok((0, summing.finish())) };
+    each(&first)?;
+    summing.add(&first);
+    let mut len = first.len() as u64;
+    pieces.lend(first);
+    let Some(mut piece) = pieces.fill(&mut next)? else { return Ok((len, summing.finish())) };
     std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel(QUEUE_COUNT);
-        let summing = scope.spawn(move || sum_all(&receiver));
-        let mut pieces = Pieces::default();
-        let mut len = 0;
+        let summing = scope.spawn(move || sum_all(summing, &receiver));
         loop {
-            let mut piece = pieces.take();
-            piece.resize(PIECE_LEN, 0);
-            let read_len = next(&mut piece)?;
-            if read_len == 0 {
-                break;
-            }
-            piece.truncate(read_len);
-            len += read_len as u64;
-            let piece = Arc::new(piece);
+            len += piece.len() as u64;
             send(&sender, &piece);
             each(&piece)?;
             pieces.lend(piece);
+            match pieces.fill(&mut next)? {
+                Some(filled) => piece = filled,
+                None => break,
+            }
         }
         drop(sender);
         let sum = summing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -51,8 +54,7 @@ fn send(sender: &SyncSender<Arc<Vec<u8>>>, piece: &Arc<Vec<u8>>) {
     let _ = sender.send(Arc::clone(piece));
 }
 
-fn sum_all(pieces: &Receiver<Arc<Vec<u8>>>) -> Sum {
-    let mut summing = Summing::default();
+fn sum_all(mut summing: Summing, pieces: &Receiver<Arc<Vec<u8>>>) -> Sum {
     for piece in pieces {
         summing.add(&piece);
     }
@@ -64,12 +66,27 @@ fn sum_all(pieces: &Receiver<Arc<Vec<u8>>>) -> Sum {
 struct Pieces(std::collections::VecDeque<Arc<Vec<u8>>>);
 
 impl Pieces {
+    /// The next piece; `None` at the end.
+    fn fill(
+        &mut self,
+        next: &mut impl FnMut(&mut [u8]) -> Result<usize, Error>,
+    ) -> Result<Option<Arc<Vec<u8>>>, Error> {
+        let mut piece = self.take();
+        let read_len = next(&mut piece)?;
+        piece.truncate(read_len);
+        Ok((read_len > 0).then(|| Arc::new(piece)))
+    }
+
+    /// One of [`PIECE_LEN`] bytes, of whatever content.
     fn take(&mut self) -> Vec<u8> {
         match self.0.front() {
             Some(oldest) if Arc::strong_count(oldest) == 1 => {
-                self.0.pop_front().and_then(Arc::into_inner).unwrap_or_default()
+                let mut piece = self.0.pop_front().and_then(Arc::into_inner).unwrap_or_default();
+                piece.resize(PIECE_LEN, 0);
+                piece
             }
-            _ => Vec::new(),
+            // Memory that comes as zeros costs nothing until it is written to.
+            _ => vec![0; PIECE_LEN],
         }
     }
 

@@ -6,13 +6,15 @@ VENV := .venv
 # Where cargo puts what it builds.
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
-.PHONY: all help build venv test lint demo clean
+.PHONY: all help build venv test crash crash-deep lint demo clean
 
 all: build
 
 help:
 	@echo 'make build   the release binary, target/release/repozo (default)'
 	@echo 'make test    all tests, with the Python tools as the oracle'
+	@echo 'make crash   power cuts on a simulated disk, as in make test, with a table'
+	@echo 'make crash-deep  more of them: SEED= to begin with, STATES= to look at'
 	@echo 'make lint    formatting and clippy'
 	@echo 'make demo    backups and recoveries of a sample database'
 	@echo 'make venv    the Python environment of the tests'
@@ -32,6 +34,17 @@ $(VENV)/.stamp: requirements-test.txt
 test: venv
 	REPOZO_TEST_PYTHON='$(CURDIR)/$(VENV)/bin/python' $(CARGO) test --workspace --all-targets
 	REPOZO_TEST_PYTHON='$(CURDIR)/$(VENV)/bin/python' $(CARGO) test --workspace --doc
+
+# Seeds and stories of violations are printed; ONLY= tells one story alone.
+crash:
+	REPOZO_CRASH_SEED='$(SEED)' REPOZO_CRASH_STATES='$(STATES)' REPOZO_CRASH_ONLY='$(ONLY)' \
+		$(CARGO) test --package repozo --test it crash:: -- --nocapture
+
+crash-deep: SEED ?= 1
+crash-deep: STATES ?= 1000000
+crash-deep:
+	REPOZO_CRASH_SEED='$(SEED)' REPOZO_CRASH_STATES='$(STATES)' REPOZO_CRASH_ONLY='$(ONLY)' \
+		$(CARGO) test --release --package repozo --test it crash:: -- --nocapture
 
 lint:
 	$(CARGO) fmt --all --check

@@ -33,9 +33,11 @@ impl Call {
 
 type Hook = dyn FnMut(&Call) -> io::Result<()> + Send;
 
-/// The real file system with somebody who is asked before every call, and may change the disk then, or fail it.
+/// A file system, the real one if nothing else is said, with somebody who is asked before every call, and may
+/// change the disk then, or fail it.
 #[derive(Clone)]
 pub struct HookFs {
+    inner: Arc<dyn Fs>,
     hook: Arc<Mutex<Box<Hook>>>,
     free_len: Option<u64>,
 }
@@ -43,7 +45,7 @@ pub struct HookFs {
 impl HookFs {
     /// A file system on which `hook` is asked before every call.
     pub fn new(hook: impl FnMut(&Call) -> io::Result<()> + Send + 'static) -> HookFs {
-        HookFs { hook: Arc::new(Mutex::new(Box::new(hook))), free_len: None }
+        HookFs { inner: Arc::new(OsFs), hook: Arc::new(Mutex::new(Box::new(hook))), free_len: None }
     }
 
     /// One that notes every call, and the notes.
@@ -55,6 +57,11 @@ impl HookFs {
             Ok(())
         });
         (fs, calls)
+    }
+
+    /// The same, on another file system.
+    pub fn over(self, inner: impl Fs + 'static) -> HookFs {
+        HookFs { inner: Arc::new(inner), ..self }
     }
 
     /// The same, with so many bytes free.
@@ -70,61 +77,61 @@ impl HookFs {
 impl Fs for HookFs {
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadFile>> {
         self.ask("open", path)?;
-        Ok(Box::new(HookReadFile { file: OsFs.open(path)?, fs: self.clone(), path: path.to_owned() }))
+        Ok(Box::new(HookReadFile { file: self.inner.open(path)?, fs: self.clone(), path: path.to_owned() }))
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn NewFile>> {
         self.ask("create", path)?;
-        Ok(Box::new(HookNewFile { file: OsFs.create(path)?, fs: self.clone(), path: path.to_owned() }))
+        Ok(Box::new(HookNewFile { file: self.inner.create(path)?, fs: self.clone(), path: path.to_owned() }))
     }
 
     fn meta(&self, path: &Path) -> io::Result<Meta> {
         self.ask("meta", path)?;
-        OsFs.meta(path)
+        self.inner.meta(path)
     }
 
     fn link_target(&self, path: &Path) -> io::Result<Option<PathBuf>> {
         self.ask("link_target", path)?;
-        OsFs.link_target(path)
+        self.inner.link_target(path)
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<OsString>> {
         self.ask("list", dir)?;
-        OsFs.list(dir)
+        self.inner.list(dir)
     }
 
     fn rename_over(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.ask("rename_over", to)?;
-        OsFs.rename_over(from, to)
+        self.inner.rename_over(from, to)
     }
 
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.ask("rename_new", to)?;
-        OsFs.rename_new(from, to)
+        self.inner.rename_new(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.ask("remove", path)?;
-        OsFs.remove(path)
+        self.inner.remove(path)
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         self.ask("sync_dir", dir)?;
-        OsFs.sync_dir(dir)
+        self.inner.sync_dir(dir)
     }
 
     fn try_lock(&self, path: &Path, kind: LockKind) -> io::Result<Option<Box<dyn Lock>>> {
         self.ask("try_lock", path)?;
-        OsFs.try_lock(path, kind)
+        self.inner.try_lock(path, kind)
     }
 
     fn free_len(&self, dir: &Path) -> io::Result<u64> {
         self.ask("free_len", dir)?;
-        self.free_len.map_or_else(|| OsFs.free_len(dir), Ok)
+        self.free_len.map_or_else(|| self.inner.free_len(dir), Ok)
     }
 
     fn unique(&self) -> u64 {
-        OsFs.unique()
+        self.inner.unique()
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! * [`Database`]: a `Data.fs` in memory, written transaction by transaction.
 //! * [`TestClock`]: time that passes when told.
-//! * [`HookFs`]: the real disk with somebody who is asked before every call.
+//! * [`HookFs`]: a disk with somebody who is asked before every call.
 //! * [`Recorder`]: an observer that remembers.
 //! * [`Oracle`]: Python's ZODB and repozo in a process of their own.
 

@@ -8,9 +8,11 @@
 
 mod cli;
 mod common;
+mod crash;
 mod docs;
 mod format;
 mod history;
 mod interop;
+mod judge;
 mod safety;
 mod upstream;

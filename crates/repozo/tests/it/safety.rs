@@ -8,7 +8,7 @@ mod names;
 mod reconciling;
 mod recovering;
 mod source;
-mod sweep;
+mod verifying;
 mod writing;
 
 use crate::common::{args, content, ours, ours_with};

@@ -1,0 +1,248 @@
+//! What is done on the simulated disk: something to begin with, and the act whose every operation is cut.
+
+use super::python;
+use crate::judge::truth::true_index;
+use crate::judge::{Known, Site, State};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use testkit::{Database, TestClock};
+use vfs::Fs;
+use vfs::sim::{Image, SimFs};
+
+pub(super) const REPOSITORY: &str = "/backups";
+pub(super) const FILE: &str = "/srv/Data.fs";
+/// Where a recovery goes; the second is a link to the first.
+pub(super) const TARGET: &str = "/restored/Data.fs";
+pub(super) const LINK: &str = "/linked/Data.fs";
+/// 2023-11-14-22-13-20.
+const START: u64 = 1_700_000_000;
+
+/// A database, a repository, and the disk that they are on.
+pub(super) struct World {
+    pub(super) fs: SimFs,
+    pub(super) clock: TestClock,
+    pub(super) database: Database,
+    pub(super) random: fastrand::Rng,
+    /// The backups so far.
+    pub(super) states: Vec<State>,
+}
+
+/// What was done, and what is known of the repository when it is cut, and behind it.
+pub(super) struct Act {
+    pub(super) during: Known,
+    pub(super) after: Known,
+    pub(super) target: Option<Target>,
+}
+
+/// The target of a recovery: what was there, and what is to be there.
+pub(super) struct Target {
+    /// By which of its names it was recovered.
+    pub(super) given: &'static str,
+    pub(super) old: Option<(Vec<u8>, Vec<u8>)>,
+    pub(super) new: (Vec<u8>, Vec<u8>),
+}
+
+/// What is done before, and the act that is cut.
+pub(super) struct Story {
+    pub(super) name: &'static str,
+    pub(super) begin: fn(&mut World),
+    pub(super) deed: Deed,
+}
+
+/// A run of a program.
+#[derive(Clone, Copy)]
+pub(super) enum Deed {
+    /// `-B` with these flags.
+    Backup(&'static str),
+    /// `-R` to this target.
+    Recover(&'static str),
+    /// Python's repozo.
+    Python(fn(&mut World) -> Act),
+}
+
+const fn story(name: &'static str, begin: fn(&mut World), deed: Deed) -> Story {
+    Story { name, begin, deed }
+}
+
+/// All of them.
+pub(super) const STORIES: [Story; 19] = [
+    story("first full", |_| {}, Deed::Backup("")),
+    story("first full -z", |_| {}, Deed::Backup("z")),
+    story("incremental -Q", World::chain_and_growth, Deed::Backup("Q")),
+    story("incremental", World::chain_and_growth, Deed::Backup("")),
+    story("incremental -Qz", World::chain_and_growth, Deed::Backup("Qz")),
+    story("incremental -z", World::chain_and_growth, Deed::Backup("z")),
+    story("nothing to do", World::chain, Deed::Backup("")),
+    story("full after a pack, -Q", World::chain_and_pack, Deed::Backup("Q")),
+    story("full -F -k over several chains", World::several_chains, Deed::Backup("Fk")),
+    story("full -F -z -k over several chains", World::several_chains, Deed::Backup("Fzk")),
+    story("recover to a new target", World::chain, Deed::Recover(TARGET)),
+    story("recover over a database with its index", World::chain_and_target, Deed::Recover(TARGET)),
+    story("recover through a link", World::chain_and_linked_target, Deed::Recover(LINK)),
+    story("Python's first full", |_| {}, Deed::Python(|world| python::full(world, false, false))),
+    story(
+        "Python's full -z behind a chain",
+        World::chain_and_growth,
+        Deed::Python(|world| python::full(world, true, false)),
+    ),
+    story(
+        "Python's full -k over several chains",
+        World::several_chains,
+        Deed::Python(|world| python::full(world, false, true)),
+    ),
+    story(
+        "Python's incremental",
+        World::chain_and_growth,
+        Deed::Python(|world| python::incremental(world, false)),
+    ),
+    story(
+        "Python's incremental -z",
+        World::chain_and_growth,
+        Deed::Python(|world| python::incremental(world, true)),
+    ),
+    story(
+        "Python's incremental behind Python's full",
+        python::chain_and_growth,
+        Deed::Python(|world| python::incremental(world, false)),
+    ),
+];
+
+impl World {
+    pub(super) fn new(seed: u64) -> World {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut image = Image::default();
+        for dir in [REPOSITORY, "/srv", "/restored", "/linked"] {
+            image.make_dir(Path::new(dir)).unwrap();
+        }
+        image.make_link(Path::new(LINK), Path::new("../restored/Data.fs")).unwrap();
+        let mut database = Database::with_transactions(random.u64(2..16));
+        if random.bool() {
+            database.commit(&[(random.u64(0..9), random.usize(0..9000))]);
+        }
+        let world =
+            World { fs: SimFs::on(image), clock: TestClock::at(START), database, random, states: Vec::new() };
+        world.put_database();
+        world.pass(0);
+        world
+    }
+
+    pub(super) fn site(&self) -> Site<'_> {
+        site(&self.fs, &self.clock)
+    }
+
+    pub(super) fn pass(&self, seconds: u64) {
+        self.clock.pass(Duration::from_secs(seconds));
+        self.fs.set_time(classic::Clock::now(&self.clock));
+    }
+
+    fn put_database(&self) {
+        self.fs.put(Path::new(FILE), self.database.bytes()).unwrap();
+    }
+
+    pub(super) fn grow(&mut self) {
+        let random = &mut self.random;
+        let records: Vec<_> =
+            (0..random.u64(1..4)).map(|_| (random.u64(0..400), random.usize(0..900))).collect();
+        self.database.commit(&records);
+        self.put_database();
+    }
+
+    /// The state of now, as a backup of now has it.
+    pub(super) fn state(&self) -> State {
+        let date = classic::Stamp::at(classic::Clock::now(&self.clock)).unwrap().to_string();
+        State { date, bytes: Arc::new(self.database.bytes().to_vec()) }
+    }
+
+    fn one_of<'a>(&mut self, all: &[&'a str]) -> &'a str {
+        all[self.random.usize(..all.len())]
+    }
+
+    pub(super) fn act(&mut self, deed: Deed) -> Act {
+        match deed {
+            Deed::Backup(flags) => self.backup(flags),
+            Deed::Recover(given) => self.recover(given),
+            Deed::Python(act) => act(self),
+        }
+    }
+
+    /// Backs up, as an act or to begin with.
+    fn backup(&mut self, flags: &str) -> Act {
+        let known = Known { acknowledged: self.states.clone(), ..Known::default() };
+        let state = self.state();
+        let is_new = self.states.last().is_none_or(|last| last.bytes != state.bytes);
+        self.site().backup(flags).expect_success();
+        if !is_new && !flags.contains('F') {
+            return Act { during: known.clone(), after: known, target: None };
+        }
+        let act =
+            Act { during: known.during(flags, &state), after: known.behind(flags, &state), target: None };
+        self.states.push(state);
+        act
+    }
+
+    /// A full and some incrementals, and a minute behind them.
+    fn chain(&mut self) {
+        let flags = self.one_of(&["F", "Fz"]);
+        self.backup(flags);
+        for _ in 0..self.random.u8(0..4) {
+            self.pass(60);
+            self.grow();
+            let flags = self.one_of(&["Q", "Qz", "", "z"]);
+            self.backup(flags);
+        }
+        self.pass(60);
+    }
+
+    fn chain_and_growth(&mut self) {
+        self.chain();
+        self.grow();
+    }
+
+    fn chain_and_pack(&mut self) {
+        self.chain();
+        self.database.pack(1);
+        self.grow();
+    }
+
+    fn several_chains(&mut self) {
+        for _ in 0..self.random.u8(2..4) {
+            self.chain();
+            self.grow();
+        }
+    }
+
+    fn chain_and_target(&mut self) {
+        self.chain();
+        let old = Database::of_another_history(self.random.u64(1..9));
+        self.fs.put(Path::new(TARGET), old.bytes()).unwrap();
+        self.fs.put(&index_of(TARGET), &true_index(old.bytes())).unwrap();
+    }
+
+    /// The database was opened by both of its names, so both have an index.
+    fn chain_and_linked_target(&mut self) {
+        self.chain_and_target();
+        let index = crate::judge::truth::read(&self.fs, &index_of(TARGET)).unwrap();
+        self.fs.put(&index_of(LINK), &index).unwrap();
+    }
+
+    fn recover(&mut self, given: &'static str) -> Act {
+        let content = |path: &Path| crate::judge::truth::read(&self.fs, path);
+        let old = content(Path::new(TARGET)).zip(content(&index_of(TARGET)));
+        self.site().recover_to(Path::new(given)).expect_success();
+        let new = self.states.last().unwrap().bytes.to_vec();
+        let index = true_index(&new);
+        let known = Known { acknowledged: self.states.clone(), ..Known::default() };
+        Act { during: known.clone(), after: known, target: Some(Target { given, old, new: (new, index) }) }
+    }
+}
+
+/// Where ZODB looks for the index of a database.
+pub(super) fn index_of(name: &str) -> PathBuf {
+    format!("{name}.index").into()
+}
+
+/// The places of a world on another disk.
+pub(super) fn site<'a>(fs: &'a dyn Fs, clock: &'a TestClock) -> Site<'a> {
+    Site { fs, clock, repository: Path::new(REPOSITORY), file: Path::new(FILE) }
+}

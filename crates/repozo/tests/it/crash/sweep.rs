@@ -1,0 +1,239 @@
+//! A story is told once; then it is cut behind every operation of its act, and each disk that the cut may leave
+//! is looked at. So is, for some of them, each disk that a second cut leaves, during the run that heals the first.
+
+use super::story::{Act, FILE, LINK, Story, TARGET, Target, World, index_of, site};
+use crate::judge::truth;
+use crate::judge::{Known, State, Violation, ensure};
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Duration;
+use testkit::TestClock;
+use vfs::sim::{Image, SimFs};
+
+/// The next run is made when what Python left is old enough to be taken away.
+const NEXT_RUN_SECONDS: u64 = 25 * 60 * 60;
+
+/// How much is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Depth {
+    /// Disks a cut, and a second cut.
+    pub(super) outcome_limit: usize,
+    pub(super) second_outcome_limit: usize,
+    /// Every which disk is cut a second time.
+    pub(super) second_stride: u64,
+}
+
+/// What was seen of one story.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) states: Mutex<HashSet<(u64, u64)>>,
+    pub(super) violations: Mutex<Vec<String>>,
+}
+
+impl Tally {
+    /// Whether a disk was not looked at before, under the same circumstances.
+    fn is_new(&self, image: &Image, circumstances: u64) -> bool {
+        self.states.lock().unwrap().insert((image.digest(), circumstances))
+    }
+
+    fn note(&self, place: impl FnOnce() -> String, violation: &Violation) {
+        self.violations.lock().unwrap().push(format!("{}: {violation}", place()));
+    }
+
+    pub(super) fn state_count(&self) -> usize {
+        self.states.lock().unwrap().len()
+    }
+}
+
+/// A story that was told to its end.
+pub(super) struct Told {
+    /// The disk before the act, and the time of it.
+    pub(super) before: Image,
+    pub(super) seconds: u64,
+    pub(super) act: Act,
+    fs: SimFs,
+    began_count: usize,
+    end_count: usize,
+    next_seconds: u64,
+    /// The database at the run behind the first cut, and behind the second.
+    grown: State,
+    grown_again: State,
+}
+
+/// Tells a story, with the chances that `seed` gives.
+pub(super) fn tell(story: &Story, seed: u64) -> Told {
+    let mut world = World::new(seed);
+    (story.begin)(&mut world);
+    let (before, began_count, seconds) =
+        (world.fs.image(), world.fs.operation_count(), world.clock.seconds());
+    let act = world.act(story.deed);
+    let fs = SimFs::clone(&world.fs);
+    let end_count = fs.operation_count();
+    world.pass(NEXT_RUN_SECONDS);
+    let next_seconds = world.clock.seconds();
+    world.grow();
+    let grown = world.state();
+    world.pass(60);
+    world.grow();
+    let grown_again = world.state();
+    Told { before, seconds, act, fs, began_count, end_count, next_seconds, grown, grown_again }
+}
+
+/// Tells a story and cuts it everywhere; how many operations its act has.
+pub(super) fn sweep(story: &Story, seed: u64, depth: Depth, once: &Tally, twice: &Tally) -> usize {
+    let told = tell(story, seed);
+    let (began_count, end_count) = (told.began_count, told.end_count);
+    for cut in began_count..=end_count {
+        let wreck = told.fs.wreck(cut);
+        let power_cut = wreck.outcomes(depth.outcome_limit, seed ^ cut as u64);
+        let images = std::iter::once((true, wreck.after_a_kill()))
+            .chain(power_cut.into_iter().map(|image| (false, image)));
+        for (number, (killed, image)) in images.enumerate() {
+            let ended = cut == end_count;
+            let known = told.known(ended, killed);
+            if !once.is_new(&image, u64::from(ended) << 1 | u64::from(known.lossy)) {
+                continue;
+            }
+            let place = || format!("{}, seed {seed}, cut {cut} of {end_count}, disk {number}", story.name);
+            let due = if ended { Due::DATABASE_AND_INDEX } else { Due::NOTHING };
+            match told.examine(&image, &known, due) {
+                Ok(examined) if image.digest() % depth.second_stride == 0 => {
+                    told.cut_again(&examined, depth, twice, &place);
+                }
+                Ok(_) => {}
+                Err(violation) => once.note(place, &violation),
+            }
+        }
+    }
+    end_count - began_count
+}
+
+/// What has to be at a recovery's target by now.
+#[derive(Clone, Copy)]
+pub(super) struct Due {
+    pub(super) database: bool,
+    pub(super) index: bool,
+}
+
+impl Due {
+    const DATABASE_AND_INDEX: Due = Due { database: true, index: true };
+    const NOTHING: Due = Due { database: false, index: false };
+}
+
+/// What a look at a disk showed: what is known of it since, and the run that healed it.
+pub(super) struct Examined {
+    known: Known,
+    flags: &'static str,
+    fs: SimFs,
+    began_count: usize,
+    digest: u64,
+}
+
+impl Told {
+    fn clock(&self) -> TestClock {
+        TestClock::at(self.next_seconds)
+    }
+
+    /// What is known of a disk; if the program was `killed`, the machine went on, and nothing was lost.
+    pub(super) fn known(&self, ended: bool, killed: bool) -> Known {
+        let known = if ended { &self.act.after } else { &self.act.during };
+        Known { lossy: known.by_python && !killed, ..known.clone() }
+    }
+
+    /// Looks at a disk as it is, and as the next run leaves it.
+    pub(super) fn examine(&self, image: &Image, known: &Known, due: Due) -> Result<Examined, Violation> {
+        let (fs, clock) = (SimFs::on(image.clone()), self.clock());
+        fs.set_time(classic::Clock::now(&clock));
+        let site = site(&fs, &clock);
+        site.verdict(known)?;
+        let newest = site.newest(known)?;
+        site.all_restore(known)?;
+        ensure(fs.operation_count() == 0, 'a', || "looking changed the disk".to_owned())?;
+        if let Some(Target { given, .. }) = &self.act.target {
+            self.check_target(&fs, due)?;
+            site.recover_to(Path::new(given)).expect_success();
+            self.check_target(&fs, Due::DATABASE_AND_INDEX)?;
+            let names = ["/restored", "/linked"].map(|dir| fs.image().names(Path::new(dir))).concat();
+            let litter = names.iter().filter(|name| !["Data.fs", "Data.fs.index"].contains(&name.as_str()));
+            ensure(litter.count() == 0, 'e', || format!("{names:?}"))?;
+        }
+        // What can be had once can be had from then on.
+        let known = since(known, newest.as_ref());
+        fs.put(Path::new(FILE), &self.grown.bytes).unwrap();
+        let began_count = fs.operation_count();
+        let digest = image.digest();
+        let flags = ["Q", "", "Qz", "F", "Fk"][usize::try_from(digest >> 32).unwrap() % 5];
+        site.next_run(&known, flags, &self.grown)?;
+        Ok(Examined { known, flags, fs, began_count, digest })
+    }
+
+    /// Cuts the run that healed the first cut.
+    fn cut_again(&self, first: &Examined, depth: Depth, tally: &Tally, place: &dyn Fn() -> String) {
+        let end_count = first.fs.operation_count();
+        for cut in first.began_count..=end_count {
+            let wreck = first.fs.wreck(cut);
+            for (number, image) in wreck.outcomes(depth.second_outcome_limit, cut as u64).iter().enumerate() {
+                let ended = cut == end_count;
+                // The same disk may be known to hold more or less.
+                let circumstances = first.digest << 1 | u64::from(ended);
+                if !tally.is_new(image, circumstances) {
+                    continue;
+                }
+                if let Err(violation) = self.examine_again(image, first, ended) {
+                    tally.note(
+                        || format!("{}; then cut {cut} of {end_count}, disk {number}", place()),
+                        &violation,
+                    );
+                }
+            }
+        }
+    }
+
+    fn examine_again(&self, image: &Image, first: &Examined, ended: bool) -> Result<(), Violation> {
+        let Examined { known, flags, .. } = first;
+        let known = if ended { known.behind(flags, &self.grown) } else { known.during(flags, &self.grown) };
+        let (fs, clock) = (SimFs::on(image.clone()), self.clock());
+        clock.pass(Duration::from_secs(60));
+        fs.set_time(classic::Clock::now(&clock));
+        let site = site(&fs, &clock);
+        site.verdict(&known)?;
+        let newest = site.newest(&known)?;
+        site.all_restore(&known)?;
+        let known = since(&known, newest.as_ref());
+        fs.put(Path::new(FILE), &self.grown_again.bytes).unwrap();
+        site.next_run(&known, ["Q", ""][usize::from(image.digest() & 1 == 1)], &self.grown_again)?;
+        Ok(())
+    }
+
+    /// The target is the old database or the complete new one; an index beside any of its names is its own.
+    fn check_target(&self, fs: &SimFs, due: Due) -> Result<(), Violation> {
+        let Some(target) = &self.act.target else { return Ok(()) };
+        let data = truth::read(fs, Path::new(TARGET));
+        let is_new = data.as_ref() == Some(&target.new.0);
+        let is_old = data.as_ref() == target.old.as_ref().map(|old| &old.0);
+        ensure(is_new || is_old && !due.database, 'f', || {
+            "the target is neither the old nor the new database".to_owned()
+        })?;
+        let own = if is_new { Some(&target.new.1) } else { target.old.as_ref().map(|old| &old.1) };
+        for name in [TARGET, LINK] {
+            let index = truth::read(fs, &index_of(name));
+            ensure(index.is_none() || index.as_ref() == own, 'f', || {
+                format!("the index of {name} is not its own")
+            })?;
+            ensure(index.is_some() || !due.index || name != target.given, 'f', || {
+                format!("{name} has no index")
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// What is known once `newest` was restored: it may not be lost any more.
+fn since(known: &Known, newest: Option<&State>) -> Known {
+    let mut known = known.clone();
+    if let Some(state) = known.in_flight.take_if(|state| newest.is_some_and(|newest| newest == state)) {
+        known.acknowledged.push(state);
+    }
+    known
+}

@@ -1,0 +1,203 @@
+//! What must be true of a repository whatever happened to it, looked at from outside: through the program, and
+//! through [`truth`], which reads the files without it.
+//!
+//! | | invariant |
+//! |---|---|
+//! | a | every acknowledged backup restores, byte for byte, with `-D` |
+//! | b | the newest restore is exactly the old acknowledged state or exactly the new one |
+//! | c | verify's verdict is true: silent on sound states, else non-zero with a name of what is damaged |
+//! | d | after the database grew, the next backup succeeds and the newest restore equals it |
+//! | e | no litter is left after that run |
+//! | f | a restore's target is the old database or the complete new one, never with a foreign index |
+
+pub(crate) mod truth;
+
+use crate::common::{args, ours_with};
+use std::ffi::OsString;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use testkit::{Ran, TestClock};
+use vfs::Fs;
+
+/// A state of the database that was backed up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct State {
+    /// The stamp of the backup.
+    pub(crate) date: String,
+    pub(crate) bytes: Arc<Vec<u8>>,
+}
+
+/// What is known of a repository before it is looked at.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Known {
+    /// Backups that were acknowledged and that nobody asked to delete, oldest first.
+    pub(crate) acknowledged: Vec<State>,
+    /// Backups that a run was asked to delete: there or not, but never wrong.
+    pub(crate) deletable: Vec<State>,
+    /// The backup of a run that did not come to its end, or to whose end nobody was told.
+    pub(crate) in_flight: Option<State>,
+    /// Whether Python's repozo was at it, which leaves files that belong to no backup: they are set aside.
+    pub(crate) by_python: bool,
+    /// Whether the power went behind Python's repozo, which syncs neither names nor indexes: the backup in
+    /// flight may be listed and gone. What is wrong has to be told then, and cannot be healed.
+    pub(crate) lossy: bool,
+}
+
+impl Known {
+    /// What is known while a run with these flags makes `new`.
+    pub(crate) fn during(&self, flags: &str, new: &State) -> Known {
+        let mut known = Known { in_flight: Some(new.clone()), ..self.clone() };
+        if flags.contains('k') {
+            known.deletable.append(&mut known.acknowledged);
+        }
+        known
+    }
+
+    /// What is known when it was acknowledged.
+    pub(crate) fn behind(&self, flags: &str, new: &State) -> Known {
+        let mut known = self.during(flags, new);
+        known.acknowledged.extend(known.in_flight.take());
+        known
+    }
+
+    /// Every state that any file may be of.
+    fn states(&self) -> impl Iterator<Item = &State> {
+        self.acknowledged.iter().chain(&self.deletable).chain(&self.in_flight)
+    }
+
+    /// What the newest restore may give.
+    fn newest(&self) -> impl Iterator<Item = &State> {
+        self.acknowledged.last().or(self.deletable.last()).into_iter().chain(&self.in_flight)
+    }
+}
+
+/// What was found wrong, with its invariant.
+#[derive(Debug, Clone)]
+pub(crate) struct Violation(String);
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// `Err` with that invariant and those words, unless `holds`.
+pub(crate) fn ensure(holds: bool, invariant: char, words: impl FnOnce() -> String) -> Result<(), Violation> {
+    if holds { Ok(()) } else { Err(Violation(format!("{invariant}: {}", words()))) }
+}
+
+/// A repository on a disk at a time.
+pub(crate) struct Site<'a> {
+    pub(crate) fs: &'a dyn Fs,
+    pub(crate) clock: &'a TestClock,
+    pub(crate) repository: &'a Path,
+    pub(crate) file: &'a Path,
+}
+
+impl Site<'_> {
+    pub(crate) fn backup(&self, flags: &str) -> Ran {
+        ours_with(self.fs, self.clock, &args![format!("-B{flags}"), "-r", self.repository, "-f", self.file])
+    }
+
+    pub(crate) fn verify(&self) -> Ran {
+        ours_with(self.fs, self.clock, &args!["-V", "-r", self.repository])
+    }
+
+    pub(crate) fn recover(&self, flags: &[&str]) -> Ran {
+        let mut all = args!["-R", "-r", self.repository].to_vec();
+        all.extend(flags.iter().map(OsString::from));
+        ours_with(self.fs, self.clock, &all)
+    }
+
+    pub(crate) fn recover_to(&self, target: &Path) -> Ran {
+        ours_with(self.fs, self.clock, &args!["-R", "-r", self.repository, "-o", target])
+    }
+
+    /// The newest state as it restores; `None` when there is none, or one that is lost and missed by its name.
+    pub(crate) fn newest(&self, known: &Known) -> Result<Option<State>, Violation> {
+        let ran = self.recover(&[]);
+        if ran.status != 0 {
+            let none = known.acknowledged.is_empty() && ran.stderr.contains("No files in repository");
+            let missed =
+                known.lossy && self.what_is_wrong(known).iter().any(|name| ran.stderr.contains(name));
+            ensure(none || missed, 'b', || format!("nothing restores: {}", ran.stderr))?;
+            return Ok(None);
+        }
+        // Python deletes before the new backup lasts.
+        let deleted = known.deletable.iter().filter(|_| known.lossy);
+        let found = known.newest().chain(deleted).find(|state| *state.bytes == ran.stdout);
+        ensure(found.is_some(), 'b', || {
+            format!(
+                "the newest restore, {} bytes, is neither the old state nor the new one",
+                ran.stdout.len()
+            )
+        })?;
+        Ok(found.cloned())
+    }
+
+    /// Every acknowledged state by its date, and what remains of those to be deleted.
+    pub(crate) fn all_restore(&self, known: &Known) -> Result<(), Violation> {
+        for State { date, bytes } in &known.acknowledged {
+            let ran = self.recover(&["-D", date]);
+            ensure(ran.status == 0, 'a', || format!("{date} does not restore: {}", ran.stderr))?;
+            ensure(ran.stdout == **bytes, 'a', || format!("{date} restores to other bytes"))?;
+        }
+        for State { date, bytes } in &known.deletable {
+            let ran = self.recover(&["-D", date]);
+            // Python leaves no trace of what it deletes: the state before it is the newest then.
+            let mut before = known.deletable.iter().filter(|state| known.lossy && state.date < *date);
+            let right = ran.stdout == **bytes || before.any(|state| *state.bytes == ran.stdout);
+            ensure(ran.status != 0 || right, 'a', || {
+                format!("{date}, half deleted, restores to other bytes with status 0")
+            })?;
+        }
+        Ok(())
+    }
+
+    fn what_is_wrong(&self, known: &Known) -> Vec<String> {
+        let states: Vec<&[u8]> = known.states().map(|state| state.bytes.as_slice()).collect();
+        truth::what_is_wrong(self.fs, self.repository, &states)
+    }
+
+    /// Verify says what is true.
+    pub(crate) fn verdict(&self, known: &Known) -> Result<(), Violation> {
+        let wrong = self.what_is_wrong(known);
+        let ran = self.verify();
+        let is_empty = ran.stderr.contains("No files in repository");
+        match wrong.as_slice() {
+            [] => ensure(ran.status == 0 || is_empty, 'c', || {
+                format!("all is sound, verify says: {}", ran.stderr)
+            }),
+            wrong => {
+                ensure(ran.status == 1, 'c', || format!("{wrong:?}, verify says nothing"))?;
+                let named = wrong.iter().all(|name| ran.stderr.contains(name.as_str()));
+                ensure(named, 'c', || format!("{wrong:?}, verify says: {}", ran.stderr))
+            }
+        }
+    }
+
+    /// The next run, after the database grew to `grown`: it succeeds, and all is well behind it. What is known
+    /// since.
+    pub(crate) fn next_run(&self, known: &Known, flags: &str, grown: &State) -> Result<Known, Violation> {
+        let ran = self.backup(flags);
+        ensure(ran.status == 0, 'd', || format!("the next run fails: {}", ran.stderr))?;
+        let ran = self.recover(&["-w"]);
+        ensure(ran.status == 0, 'd', || format!("what the next run made does not restore: {}", ran.stderr))?;
+        ensure(ran.stdout == *grown.bytes, 'd', || {
+            "what the next run made restores to other bytes".to_owned()
+        })?;
+        let behind = known.behind(flags, grown);
+        self.verdict(&behind)?;
+        let wrong = self.what_is_wrong(&behind);
+        // A chain that Python had begun to delete lost its list first: it stays what it is.
+        let half_deleted = known.by_python && !known.deletable.is_empty();
+        ensure(wrong.is_empty() || known.lossy || half_deleted, 'd', || {
+            format!("behind the next run {wrong:?}")
+        })?;
+        self.all_restore(&behind)?;
+        let litter = truth::litter(self.fs, self.repository, known.by_python);
+        ensure(litter.is_empty(), 'e', || format!("{litter:?}"))?;
+        Ok(behind)
+    }
+}

@@ -6,7 +6,7 @@ VENV := .venv
 # Where cargo puts what it builds.
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
-.PHONY: all help build venv test crash crash-deep lint demo clean
+.PHONY: all help build venv test crash crash-deep lint demo fuzz clean
 
 all: build
 
@@ -16,6 +16,7 @@ help:
 	@echo 'make crash   power cuts on a simulated disk, as in make test, with a table'
 	@echo 'make crash-deep  more of them: SEED= to begin with, STATES= to look at'
 	@echo 'make lint    formatting and clippy'
+	@echo 'make fuzz    every fuzz target for SECONDS_EACH=30 seconds'
 	@echo 'make demo    backups and recoveries of a sample database'
 	@echo 'make venv    the Python environment of the tests'
 	@echo 'make clean   remove what was built'
@@ -52,6 +53,10 @@ lint:
 
 demo: build
 	REPOZO='$(TARGET)/release/repozo' sh demo/run.sh
+
+# `make fuzz TARGETS=dat SECONDS_EACH=3600` runs one of them for an hour.
+fuzz:
+	CARGO='$(CARGO)' sh fuzz/run.sh
 
 clean:
 	$(CARGO) clean

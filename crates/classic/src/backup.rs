@@ -149,6 +149,7 @@ impl Run<'_> {
     fn compare(&self, chain: &Chain, comparison: Comparison) -> Result<Comparing, Error> {
         let Run { ctx, repository, source, .. } = self;
         let parts = chain.tile().parts;
+        let listed_len = parts.last().map_or(0, |part| part.end_pos);
         let comparing = match comparison {
             Comparison::Last => return compare::compare_last(ctx, repository, source, &parts),
             Comparison::Listed => compare::compare_listed(ctx, repository, source, &parts)?,
@@ -156,7 +157,7 @@ impl Run<'_> {
         };
         if self.request.tell_sums {
             let equal = matches!(comparing.compared, Compared::Equal(_));
-            compare::tell_sums(ctx, repository, source, &chain.files, equal)?;
+            compare::tell_sums(ctx, repository, source, &chain.files, listed_len, equal)?;
         }
         Ok(comparing)
     }

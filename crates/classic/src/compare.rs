@@ -7,6 +7,7 @@ use crate::source::Source;
 use crate::sum::Summing;
 use crate::{BackupName, Context, Error, Event, Part, Phase, Repository, Sum};
 use filestorage::Boundary;
+use std::cell::Cell;
 
 /// What was compared, and with what result.
 pub(crate) struct Comparing {
@@ -204,9 +205,14 @@ fn compare_part(
 
 /// The backup and the source differ: the backup's own sum says which of them changed.
 fn who_differs(ctx: &Context<'_>, repository: &Repository<'_>, part: &Part) -> PartCompared {
-    let summed = PartStream::open(ctx.fs, repository, part.name).and_then(|stream| stream.sum(ctx));
+    let summed =
+        PartStream::open(ctx.fs, repository, part.name).and_then(|stream| stream.sum_within(ctx, part.len()));
     match summed {
         Ok((_, found)) if found == part.sum => PartCompared::Different,
+        Ok((found_len, _)) if found_len != part.len() => {
+            let path = repository.path_of(part.name);
+            PartCompared::Damaged(Error::size(path, part.name, found_len, part.len()))
+        }
         Ok((_, found)) => PartCompared::Damaged(Error::Checksum {
             path: repository.path_of(part.name),
             found,
@@ -234,14 +240,17 @@ pub(crate) fn compare_by_name(
             Ok(stream) => stream,
             Err(error) => return Ok(Comparing::damaged(error, &parts)),
         };
-        let (mut pos, mut differs, mut shorter) = (start_pos, false, false);
+        let (mut pos, mut differs, shorter) = (start_pos, false, Cell::new(false));
         let mut theirs = vec![0; PIECE_LEN];
         let summed = pump(
-            |piece| stream.read_full(piece),
+            |piece| {
+                // No list says how much it may hold; more than the source has is enough to know.
+                if shorter.get() { Ok(0) } else { stream.read_full(piece) }
+            },
             |piece| {
                 ctx.interrupt.check()?;
-                shorter |= pos + piece.len() as u64 > source.len;
-                if !shorter && !differs {
+                shorter.set(pos + piece.len() as u64 > source.len);
+                if !shorter.get() && !differs {
                     source.read_exact(pos, &mut theirs[..piece.len()])?;
                     differs = piece != &theirs[..piece.len()];
                 }
@@ -254,8 +263,8 @@ pub(crate) fn compare_by_name(
             Err(error @ (Error::Interrupted { .. } | Error::SourceChanged { .. })) => return Err(error),
             Err(error) => return Ok(Comparing::damaged(error, &parts)),
         };
-        if shorter || differs {
-            let compared = if shorter { Compared::Shorter } else { Compared::Different };
+        if shorter.get() || differs {
+            let compared = if shorter.get() { Compared::Shorter } else { Compared::Different };
             return Ok(Comparing::ended(compared, &parts));
         }
         parts.push(Part { name: *name, start_pos, end_pos: start_pos + len, sum });
@@ -264,7 +273,8 @@ pub(crate) fn compare_by_name(
 }
 
 /// For the verbose lines of a whole comparison: lengths and sums of the backups joined, of the whole source,
-/// and of as much of it as is backed up.
+/// and of as much of it as is backed up. Nothing is told of backups that hold more than `listed_len` and than the
+/// source.
 ///
 /// # Errors
 /// When the source cannot be read.
@@ -273,10 +283,11 @@ pub(crate) fn tell_sums(
     repository: &Repository<'_>,
     source: &Source,
     files: &[BackupName],
+    listed_len: u64,
     equal: bool,
 ) -> Result<(), Error> {
-    let repository_state = sum_of_files(ctx, repository, files);
-    let Ok((repository_len, repository_sum)) = repository_state else { return Ok(()) };
+    let repository_state = sum_of_files(ctx, repository, files, listed_len.max(source.len));
+    let Ok(Some((repository_len, repository_sum))) = repository_state else { return Ok(()) };
     let mut backed_up = Summing::default();
     let mut pos = 0;
     let (current_len, current) = pump(
@@ -304,21 +315,27 @@ pub(crate) fn tell_sums(
     Ok(())
 }
 
+/// Length and sum of files joined; none when they are longer than `len_limit`.
 fn sum_of_files(
     ctx: &Context<'_>,
     repository: &Repository<'_>,
     files: &[BackupName],
-) -> Result<(u64, Sum), Error> {
+    len_limit: u64,
+) -> Result<Option<(u64, Sum)>, Error> {
     let mut rest = files.iter();
     let mut stream: Option<PartStream> = None;
-    pump(
+    let mut seen_len = 0;
+    let (len, sum) = pump(
         |piece| {
             ctx.interrupt.check()?;
-            loop {
+            while seen_len <= len_limit {
                 if let Some(open) = &mut stream {
                     match open.read_full(piece)? {
                         0 => stream = None,
-                        read_len => return Ok(read_len),
+                        read_len => {
+                            seen_len += read_len as u64;
+                            return Ok(read_len);
+                        }
                     }
                 }
                 match rest.next() {
@@ -326,7 +343,9 @@ fn sum_of_files(
                     None => return Ok(0),
                 }
             }
+            Ok(0)
         },
         |_| Ok(()),
-    )
+    )?;
+    Ok((len <= len_limit).then_some((len, sum)))
 }

@@ -79,8 +79,26 @@ impl PartStream {
     ///
     /// # Errors
     /// An interruption, and those of [`PartStream::read_full`].
-    pub(crate) fn sum(mut self, ctx: &Context<'_>) -> Result<(u64, Sum), Error> {
-        pump(|piece| self.read_full(piece), |_| ctx.interrupt.check())
+    pub(crate) fn sum(self, ctx: &Context<'_>) -> Result<(u64, Sum), Error> {
+        self.sum_within(ctx, u64::MAX)
+    }
+
+    /// The same, but of what turns out longer than `len_limit` no more than a piece behind the limit is read: a
+    /// few bytes of gzip can hold more than anybody wants to wait for.
+    ///
+    /// # Errors
+    /// Those of [`PartStream::sum`].
+    pub(crate) fn sum_within(mut self, ctx: &Context<'_>, len_limit: u64) -> Result<(u64, Sum), Error> {
+        let mut seen_len = 0;
+        let next = |piece: &mut [u8]| {
+            if seen_len > len_limit {
+                return Ok(0);
+            }
+            let read_len = self.read_full(piece)?;
+            seen_len += read_len as u64;
+            Ok(read_len)
+        };
+        pump(next, |_| ctx.interrupt.check())
     }
 
     fn error(&self, error: io::Error) -> Error {

@@ -14,7 +14,7 @@
 //! Every step is one rename or removal, so a crash between two of them leaves less of the same to do. Nothing is
 //! deleted but drafts, indexes of nothing and what was being deleted, and everything is told.
 
-use crate::copy::pump;
+use crate::copy::PIECE_LEN;
 use crate::name::Companion;
 use crate::part::PartStream;
 use crate::reader::ChainReader;
@@ -281,13 +281,14 @@ fn try_prove_place(
     let walker = Walker::new(boundary.pos(), boundary.last_tid(), part.end_pos);
     let (mut evidence, mut walk) = (Evidence::default(), StreamWalker::new(walker, start_pos));
     let mut stream = PartStream::open(ctx.fs, repository, name)?;
-    pump(
-        |piece| stream.read_full(piece),
-        |piece| {
-            walk.feed(piece, &mut evidence);
-            Ok(())
-        },
-    )?;
+    let mut piece = vec![0; PIECE_LEN];
+    while !walk.has_stopped() {
+        ctx.interrupt.check()?;
+        match stream.read_full(&mut piece)? {
+            0 => break,
+            read_len => walk.feed(&piece[..read_len], &mut evidence),
+        }
+    }
     let proven = walk.finish().is_ok() && evidence.record_count > 0 && evidence.problem_count == 0;
     Ok(proven.then_some(part))
 }

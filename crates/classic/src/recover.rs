@@ -184,7 +184,8 @@ impl Run<'_> {
     /// What is not sound was perhaps never: but if a sum is wrong, it is these backups that are damaged.
     fn check_sums(&self) -> Result<(), Error> {
         for piece in self.selection.pieces.iter().filter(|piece| piece.sum.is_some()) {
-            let (len, sum) = PartStream::open(self.ctx.fs, self.repository, piece.name)?.sum(self.ctx)?;
+            let stream = PartStream::open(self.ctx.fs, self.repository, piece.name)?;
+            let (len, sum) = stream.sum_within(self.ctx, piece.len.unwrap_or(u64::MAX))?;
             self.check_piece(piece, self.repository.path_of(piece.name), len, Some(sum))?;
         }
         Ok(())

@@ -209,8 +209,9 @@ impl<'a> Laying<'a> {
     }
 
     fn fill(&self, name: BackupName, next_pos: u64) -> Result<Option<Part>, Error> {
-        let (len, sum) = PartStream::open(self.ctx.fs, self.repository, name)?.sum(self.ctx)?;
         let start_pos = self.end_pos();
+        let stream = PartStream::open(self.ctx.fs, self.repository, name)?;
+        let (len, sum) = stream.sum_within(self.ctx, next_pos - start_pos)?;
         Ok((start_pos + len == next_pos).then_some(Part { name, start_pos, end_pos: next_pos, sum }))
     }
 }

@@ -40,6 +40,11 @@ impl StreamWalker {
         }
     }
 
+    /// Whether the walk cannot go on: what is fed from now on is passed over.
+    pub fn has_stopped(&self) -> bool {
+        self.stopped.is_some()
+    }
+
     fn take(&mut self, bytes: &[u8], want_len: usize, visitor: &mut dyn Visitor) {
         if self.carry.is_empty() && bytes.len() == want_len {
             self.pos += want_len as u64;
@@ -61,7 +66,8 @@ impl StreamWalker {
     pub fn finish(self) -> Result<Option<TransactionHeader>, Damage> {
         let limit_pos = self.walker.limit_pos();
         match (self.stopped, self.walker.boundary_pos()) {
-            (None, Some(pos)) if pos == limit_pos => Ok(self.walker.last()),
+            // A stream can also end before the walk begins.
+            (None, Some(pos)) if pos == limit_pos && self.pos == pos => Ok(self.walker.last()),
             (Some(Halt::Broken(damage)), _) => Err(damage),
             (Some(Halt::Cut(header) | Halt::Voted(header)), _) => Err(unfinished(header.pos, limit_pos)),
             _ => Err(unfinished(self.walker.boundary_pos().unwrap_or(self.pos), limit_pos.min(self.pos))),
@@ -71,4 +77,21 @@ impl StreamWalker {
 
 fn unfinished(pos: u64, limit_pos: u64) -> Damage {
     Damage { transaction_pos: pos, pos, kind: DamageKind::Unfinished { limit_pos } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Nothing;
+
+    /// A target that walks a stream in pieces found it: the end of a walk over no transaction at all was told as
+    /// sound before its first byte had come.
+    #[test]
+    fn a_stream_that_ends_before_the_walk_begins_is_not_complete() {
+        for len in 0..=5 {
+            let mut stream = StreamWalker::new(Walker::new(4, None, 4), 0);
+            stream.feed(&b"FS30x"[..len], &mut Nothing);
+            assert_eq!(stream.finish().is_ok(), len == 4, "{len} bytes");
+        }
+    }
 }

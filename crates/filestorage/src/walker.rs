@@ -75,7 +75,8 @@ impl Walker {
     }
 
     /// The position and number of the bytes that are wanted next. At a boundary the number may be cut by
-    /// the limit; it is 0 when the walk stands at the limit.
+    /// the limit; it is 0 when the walk stands at the limit. Before a record it is cut where the records end, so
+    /// that nothing is wanted that the transaction does not have.
     pub fn wants(&self) -> (u64, usize) {
         match &self.state {
             State::Boundary => {
@@ -83,7 +84,11 @@ impl Walker {
                 let fixed_len = TransactionHeader::FIXED_LEN;
                 (self.pos, usize::try_from(rest_len).unwrap_or(fixed_len).min(fixed_len))
             }
-            State::Record(_, pos) => (*pos, RecordHeader::FIXED_LEN),
+            State::Record(transaction, pos) => {
+                let rest_len = transaction.trailer_pos() - pos;
+                let fixed_len = RecordHeader::FIXED_LEN;
+                (*pos, usize::try_from(rest_len).unwrap_or(fixed_len).min(fixed_len))
+            }
             State::BackPointer(_, record) => (record.data_pos(), RecordHeader::BACK_POINTER_LEN),
             State::Trailer(transaction) => (transaction.trailer_pos(), 8),
         }
@@ -152,9 +157,6 @@ impl Walker {
     ) -> Result<(), Halt> {
         let limit_pos = transaction.trailer_pos();
         let too_long = broken(transaction, pos, DamageKind::RecordTooLong { record_pos: pos, limit_pos });
-        if limit_pos - pos < RecordHeader::FIXED_LEN as u64 {
-            return Err(too_long);
-        }
         let Ok(bytes) = bytes.try_into() else { return Err(too_long) };
         let record = RecordHeader::decode(pos, bytes);
         if record.transaction_pos != transaction.pos {

@@ -435,3 +435,68 @@ fn a_file_that_shrinks_in_its_tail_is_fine_and_one_that_loses_a_transaction_is_n
     let result = committed_end(&lost, start, &mut Nothing);
     assert!(matches!(result, Err(Error::Shrunk { .. })), "{result:?}");
 }
+
+/// Symptom: a database whose last transaction has a few bytes too many between its records and its trailer was
+/// told to have become shorter, which a healthy disk and nobody writing could not explain. Cause: the walk wanted
+/// a whole record header there, and found the end of the file first. Found by fuzzing.
+#[test]
+fn bytes_too_few_for_a_record_at_the_very_end_are_damage_and_not_a_file_that_shrank() {
+    let sound = sample("tiny.fs");
+    let (extent, seen) = scan(&sound).unwrap();
+    let last = extent.last.unwrap();
+    let (record_pos, at) = (last.trailer_pos(), usize::try_from(last.trailer_pos()).unwrap());
+    for junk_len in 1..RecordHeader::FIXED_LEN {
+        let len = (last.len + junk_len as u64).to_be_bytes();
+        let mut bytes = [&sound[..at], &vec![0; junk_len], &len].concat();
+        let header_at = usize::try_from(last.pos).unwrap();
+        bytes[header_at + 8..header_at + 16].copy_from_slice(&len);
+        let limit_pos = record_pos + junk_len as u64;
+        let expected = Damage {
+            transaction_pos: last.pos,
+            pos: record_pos,
+            kind: DamageKind::RecordTooLong { record_pos, limit_pos },
+        };
+        match scan(&bytes) {
+            Err(Error::Damage(damage)) => assert_eq!(damage, expected),
+            other => panic!("{junk_len}: {:?}", other.map(|(extent, _)| extent)),
+        }
+        let walker = crate::Walker::new(crate::Magic::LEN, None, bytes.len() as u64);
+        let mut stream = crate::StreamWalker::new(walker, 0);
+        stream.feed(&bytes, &mut Nothing);
+        assert_eq!(stream.finish(), Err(expected), "and a stream of it says the same");
+    }
+    assert!(seen.records.iter().all(|(header, _)| header.pos < record_pos));
+}
+
+/// Symptom: an index was tied to a database that ends with many transactions without a record in a time of
+/// megabytes read for each of them. A file of some megabytes kept a backup busy for minutes.
+#[test]
+fn transactions_without_records_are_stepped_over_without_reading_what_stands_behind_them() {
+    struct Counting(Vec<u8>, std::sync::atomic::AtomicU64);
+    impl vfs::ReadAt for Counting {
+        fn read_at(&self, pos: u64, buf: &mut [u8]) -> std::io::Result<usize> {
+            let read_len = self.0.read_at(pos, buf)?;
+            self.1.fetch_add(read_len as u64, std::sync::atomic::Ordering::Relaxed);
+            Ok(read_len)
+        }
+
+        fn len(&self) -> std::io::Result<u64> {
+            vfs::ReadAt::len(&self.0)
+        }
+    }
+    let mut bytes = sample("tiny.fs");
+    let (_, seen) = scan(&bytes).unwrap();
+    let (mut tid, len) = (seen.transactions.last().unwrap().tid.number(), 23_u64.to_be_bytes());
+    for _ in 0..10_000 {
+        tid += 1;
+        bytes.extend([&tid.to_be_bytes()[..], &len, b" ", &[0; 6], &len].concat());
+    }
+    let (extent, seen) = scan(&bytes).unwrap();
+    let file = Counting(bytes, 0.into());
+    let boundary = Boundary::at(&file, extent.end_pos).unwrap().unwrap();
+    let records = crate::current_records(&file, boundary).unwrap();
+    let (last, _) = seen.records.last().unwrap();
+    assert_eq!(records.get(&last.oid), Some(&last.pos));
+    let read_len = file.1.into_inner();
+    assert!(read_len < 10 * vfs::ReadAt::len(&file.0).unwrap(), "{read_len} bytes read");
+}

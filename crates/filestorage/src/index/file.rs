@@ -56,9 +56,14 @@ pub fn current_records(source: &dyn ReadAt, boundary: Boundary) -> Result<BTreeM
     let mut records = Records(BTreeMap::new());
     let mut last = boundary.last();
     while let Some(header) = last {
+        // Many that have no record can stand in a row: a window is not read for them.
+        let has_records = header.len > header.header_len();
         let mut walker = Walker::new(header.pos, None, header.end_pos());
         let mut window = Window::new(source);
-        while header.status != Status::Undone && walker.boundary_pos() != Some(header.end_pos()) {
+        while has_records
+            && header.status != Status::Undone
+            && walker.boundary_pos() != Some(header.end_pos())
+        {
             let (pos, len) = walker.wants();
             if walker.accept(window.bytes(pos, len)?, &mut records).is_err() {
                 let kind = DamageKind::Unfinished { limit_pos: header.end_pos() };

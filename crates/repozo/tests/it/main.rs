@@ -12,6 +12,7 @@ mod crash;
 mod docs;
 mod format;
 mod history;
+mod hostile;
 mod interop;
 mod judge;
 mod safety;

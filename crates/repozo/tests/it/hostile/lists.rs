@@ -212,8 +212,9 @@ fn a_compressed_file_that_is_promised_to_be_endless_is_neither_made_room_for_nor
 /// A list of a terabyte, which takes no room on the disk, and lists of nothing but junk.
 #[test]
 fn a_list_that_is_too_large_or_junk_is_told_and_not_built_upon() {
+    type Junk<'a> = (&'a str, &'a dyn Fn(&Path));
     let zeros = |path: &Path, len| std::fs::File::create(path).unwrap().set_len(len).unwrap();
-    let junk: [(&str, &dyn Fn(&Path)); 4] = [
+    let junk: [Junk<'_>; 4] = [
         ("a terabyte of zeros", &|path| zeros(path, 1 << 40)),
         ("32 MiB of zeros", &|path| zeros(path, 32 << 20)),
         ("empty lines", &|path| std::fs::write(path, vec![b'\n'; 8 << 20]).unwrap()),

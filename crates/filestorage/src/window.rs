@@ -41,8 +41,9 @@ impl<'a> Window<'a> {
     }
 
     fn fill(&mut self, pos: u64, len: usize) -> io::Result<()> {
-        // The buffer is made at the first use and never larger than asked for.
-        self.buf.resize(Self::LEN.max(len), 0);
+        // The buffer is made at the first use, and never larger than asked for or than what there is.
+        let rest_len = usize::try_from(self.source.len()?.saturating_sub(pos)).unwrap_or(Self::LEN);
+        self.buf.resize(rest_len.min(Self::LEN).max(len), 0);
         self.filled_len = 0;
         self.start_pos = pos;
         self.filled_len = self.source.read_full_at(pos, &mut self.buf)?;

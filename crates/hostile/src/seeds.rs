@@ -1,4 +1,5 @@
-use crate::targets::repository::NAMES;
+use crate::Shelf;
+use crate::targets::repository::{NAMES, honest_list};
 use filestorage::{Boundary, RecordData, RecordHeader, TransactionHeader, Visitor, committed_end};
 use std::path::Path;
 use testkit::{data, root};
@@ -99,6 +100,7 @@ fn repositories() -> Vec<Vec<u8>> {
     let delta_gzip = named("2023-11-15-02-18-20.deltafsz");
     let index = named("2023-11-15-00-18-20.index");
     let source = std::fs::read(data("samples/plain.fs")).unwrap();
+    let joined = [&full[..], &delta].concat();
     let file = |name: &str, bytes: &[u8]| {
         let number = NAMES.iter().position(|known| known.ends_with(name)).unwrap();
         let len = u16::try_from(bytes.len()).unwrap().to_be_bytes();
@@ -111,12 +113,19 @@ fn repositories() -> Vec<Vec<u8>> {
         file("10-00-00.deltafsz", &delta_gzip),
         file("/Data.fs", &source),
     ];
+    // A list that stays what it is when a file is changed.
+    let shelf = Shelf::new();
+    for (name, bytes) in [(0, &full), (6, &delta), (10, &delta_gzip)] {
+        shelf.put(NAMES[name], bytes.clone());
+    }
+    let list = file("08-00-00.dat", &honest_list(&shelf, &NAMES[..11]));
     let later = [file("11-00-00.fs", &full), file("12-00-00.deltafs", &delta), file("/Data.fs", &source)];
-    let joined = [&full[..], &delta].concat();
     let source_of_it = file("/Data.fs", &joined);
     vec![
         [vec![1], all.concat()].concat(),
         [vec![4], all.concat()].concat(),
+        [vec![0], list.clone(), all.concat()].concat(),
+        [vec![0], all[..4].concat(), list, file("/Data.fs", &joined)].concat(),
         [vec![3], all[..4].concat(), later.concat()].concat(),
         [vec![1], all[..3].concat(), source_of_it.clone()].concat(),
         [vec![1], all[0].clone(), all[2].clone(), file("09-00-00.index", b"\x80\x03"), source_of_it].concat(),

@@ -128,7 +128,7 @@ pub(super) fn run(data: &[u8]) {
 }
 
 /// The list of the files that are there, end to end.
-fn honest_list(shelf: &Shelf, names: &[&str]) -> Vec<u8> {
+pub(crate) fn honest_list(shelf: &Shelf, names: &[&str]) -> Vec<u8> {
     let (mut lines, mut end_pos) = (Vec::new(), 0);
     for path in names {
         let base = Path::new(path).file_name().unwrap();

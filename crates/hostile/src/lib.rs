@@ -20,11 +20,9 @@
 mod memory;
 mod mutation;
 mod seeds;
-mod shelf;
 mod targets;
 
 pub use memory::within;
 pub use mutation::Mutator;
 pub use seeds::seeds;
-pub use shelf::Shelf;
 pub use targets::{TARGETS, Target};

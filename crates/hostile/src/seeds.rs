@@ -1,5 +1,4 @@
-use crate::Shelf;
-use crate::targets::repository::{NAMES, honest_list};
+use crate::targets::repository::{NAMES, Room, honest_list};
 use filestorage::{Boundary, RecordData, RecordHeader, TransactionHeader, Visitor, committed_end};
 use std::path::Path;
 use testkit::{data, root};
@@ -114,11 +113,11 @@ fn repositories() -> Vec<Vec<u8>> {
         file("/Data.fs", &source),
     ];
     // A list that stays what it is when a file is changed.
-    let shelf = Shelf::new();
+    let room = Room::new();
     for (name, bytes) in [(0, &full), (6, &delta), (10, &delta_gzip)] {
-        shelf.put(NAMES[name], bytes.clone());
+        room.put(NAMES[name], bytes);
     }
-    let list = file("08-00-00.dat", &honest_list(&shelf, &NAMES[..11]));
+    let list = file("08-00-00.dat", &honest_list(&room, &NAMES[..11]));
     let later = [file("11-00-00.fs", &full), file("12-00-00.deltafs", &delta), file("/Data.fs", &source)];
     let source_of_it = file("/Data.fs", &joined);
     vec![

@@ -28,8 +28,8 @@ pub(super) fn run(data: &[u8]) {
     let sum = Sum::of(truth.as_deref().unwrap_or_default());
     let room = Room::new();
     let line = format!("{DIR}/{NAME} 0 {promised_len} {sum}\n");
-    room.shelf.put(format!("{DIR}/{NAME}"), file);
-    room.shelf.put(format!("{DIR}/2027-01-15-08-00-00.dat"), line);
+    room.put(&format!("{DIR}/{NAME}"), &file);
+    room.put(&format!("{DIR}/2027-01-15-08-00-00.dat"), line.as_bytes());
     let as_promised = truth.as_ref().filter(|truth| truth.as_slice().len() as u64 == promised_len);
     within(BUFFERS_LEN + 3 * promised_len, || {
         verified(&room, as_promised);
@@ -64,9 +64,9 @@ fn recovered(room: &Room, promised_len: u64, as_promised: Option<&Vec<u8>>) {
 /// Reads that jump see what a read from front to back sees.
 fn read_anywhere(room: &Room, promised_len: u64, sum: Sum, truth: Option<&[u8]>) {
     let name = BackupName::parse(NAME.as_ref()).unwrap();
-    let repository = Repository::open(&room.shelf, Path::new(DIR)).unwrap();
+    let repository = Repository::open(&room.fs, Path::new(DIR)).unwrap();
     let part = Part { name, start_pos: 0, end_pos: promised_len, sum };
-    let reader = ChainReader::new(&room.shelf, &repository, &[part]);
+    let reader = ChainReader::new(&room.fs, &repository, &[part]);
     let mut rng = chances(truth.unwrap_or_default());
     for _ in 0..4 {
         let pos = rng.u64(..=promised_len);

@@ -2,16 +2,18 @@
 
 use super::allowed;
 use crate::targets::repository::DIR;
-use crate::{Shelf, within};
+use crate::within;
 use classic::{BackupName, Repository, Stamp};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::SystemTime;
+use vfs::sim::{Image, SimFs};
 
 pub(super) fn run(data: &[u8]) {
-    let shelf = Shelf::new();
-    shelf.put_dir(DIR);
+    let mut image = Image::default();
+    image.make_dir(Path::new(DIR)).unwrap();
     let mut data_files = BTreeSet::new();
     let mut count = 0;
     // A system has no name that is empty or has one of these bytes.
@@ -19,14 +21,15 @@ pub(super) fn run(data: &[u8]) {
         data.split(|byte| matches!(byte, 0 | b'/')).filter(|name| !matches!(*name, b"" | b"." | b".."))
     {
         let name = OsStr::from_bytes(name);
-        shelf.put(Path::new(DIR).join(name), Vec::new());
+        image.put(&Path::new(DIR).join(name), b"", SystemTime::UNIX_EPOCH).unwrap();
         count += 1;
         if let Some(parsed) = BackupName::parse(name) {
             assert_eq!(OsStr::new(&parsed.to_string()), name);
             data_files.insert(parsed);
         }
     }
-    let repository = Repository::open(&shelf, Path::new(DIR)).unwrap();
+    let fs = SimFs::on(image);
+    let repository = Repository::open(&fs, Path::new(DIR)).unwrap();
     let survey = within(allowed(4000, 60, data.len()) + 500 * count, || repository.survey().unwrap());
     let chains = survey.chains.iter().chain(&survey.removing);
     let mut sorted: Vec<BackupName> = chains.clone().flat_map(|chain| &chain.files).copied().collect();

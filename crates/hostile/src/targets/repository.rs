@@ -1,7 +1,7 @@
 //! A whole repository and a database beside it: verified, recovered, and built upon.
 
 use super::chances;
-use crate::{Shelf, within};
+use crate::within;
 use classic::{
     BackupName, BackupOutcome, BackupRequest, Context, Dat, DatLine, Error, Interrupt, RecoverRequest,
     Silent, Sum, Target, VerifyRequest, backup, recover, verify,
@@ -12,6 +12,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 use testkit::TestClock;
+use vfs::sim::{Image, SimFs};
 
 pub(super) const DIR: &str = "/repository";
 const SOURCE: &str = "/Data.fs";
@@ -51,21 +52,28 @@ const LISTS: [(&str, std::ops::Range<usize>); 2] =
 
 /// A repository in memory, with a clock that is later than every name in it.
 pub(crate) struct Room {
-    pub(crate) shelf: Shelf,
+    pub(crate) fs: SimFs,
     clock: TestClock,
 }
 
 impl Room {
     pub(crate) fn new() -> Room {
-        let shelf = Shelf::new();
-        shelf.put_dir("/");
-        shelf.put_dir(DIR);
-        Room { shelf, clock: TestClock::at(1_900_000_000) }
+        let mut image = Image::default();
+        image.make_dir(Path::new(DIR)).unwrap();
+        Room { fs: SimFs::on(image), clock: TestClock::at(1_900_000_000) }
+    }
+
+    pub(crate) fn put(&self, path: &str, bytes: &[u8]) {
+        self.fs.put(Path::new(path), bytes).unwrap();
+    }
+
+    fn content(&self, path: &str) -> Option<Vec<u8>> {
+        self.fs.image().content(Path::new(path)).map(<[u8]>::to_vec)
     }
 
     fn with<T>(&self, work: impl FnOnce(&Context<'_>) -> T) -> T {
         let interrupt = Interrupt::default();
-        work(&Context { fs: &self.shelf, clock: &self.clock, observer: &Silent, interrupt: &interrupt })
+        work(&Context { fs: &self.fs, clock: &self.clock, observer: &Silent, interrupt: &interrupt })
     }
 
     pub(crate) fn verify(&self, quick: bool) -> Result<(), Error> {
@@ -97,13 +105,7 @@ impl Room {
 
     /// A room of its own with the same files.
     fn twin(&self) -> Room {
-        let twin = Room::new();
-        for name in NAMES {
-            if let Some(bytes) = self.shelf.content(name) {
-                twin.shelf.put(name, bytes.to_vec());
-            }
-        }
-        twin
+        Room { fs: SimFs::on(self.fs.image()), clock: TestClock::at(self.clock.seconds()) }
     }
 }
 
@@ -114,12 +116,12 @@ pub(super) fn run(data: &[u8]) {
     while let Some(([name, high, low], behind)) = rest.split_first_chunk() {
         let len = usize::from(u16::from_be_bytes([*high, *low])).min(behind.len());
         let (content, behind) = behind.split_at(len);
-        room.shelf.put(NAMES[usize::from(*name) % NAMES.len()], content);
+        room.put(NAMES[usize::from(*name) % NAMES.len()], content);
         rest = behind;
     }
     for (bit, (list, names)) in LISTS.into_iter().enumerate() {
         if how >> bit & 1 == 1 {
-            room.shelf.put(list, honest_list(&room.shelf, &NAMES[names]));
+            room.put(list, &honest_list(&room, &NAMES[names]));
         }
     }
     let promised_len = 1 << 20;
@@ -128,11 +130,11 @@ pub(super) fn run(data: &[u8]) {
 }
 
 /// The list of the files that are there, end to end.
-pub(crate) fn honest_list(shelf: &Shelf, names: &[&str]) -> Vec<u8> {
+pub(crate) fn honest_list(room: &Room, names: &[&str]) -> Vec<u8> {
     let (mut lines, mut end_pos) = (Vec::new(), 0);
     for path in names {
         let base = Path::new(path).file_name().unwrap();
-        let (Some(name), Some(bytes)) = (BackupName::parse(base), shelf.content(path)) else { continue };
+        let (Some(name), Some(bytes)) = (BackupName::parse(base), room.content(path)) else { continue };
         let mut content = Vec::new();
         if name.gzip {
             let _ = GzDecoder::new(&bytes[..]).take(1 << 16).read_to_end(&mut content);
@@ -159,19 +161,17 @@ fn look(room: &Room) {
     for date in ["2027-01-15-08-00-00", "2027-01-15-10", "2027-01-15-11-30", "2027-01-15-99"] {
         let _ = room.recover(Some(date), true, Target::Stream(&mut Vec::new()));
     }
-    let target = Path::new("/Restored.fs");
-    room.shelf.put(target, b"what was there".to_vec());
-    match room.recover(None, silent, Target::File(target)) {
-        Ok(()) => {
-            assert!(!silent || room.newest(true).ok() == room.shelf.content(target).map(|b| b.to_vec()))
-        }
-        Err(_) => assert_eq!(**room.shelf.content(target).as_ref().unwrap(), b"what was there"),
+    let target = "/Restored.fs";
+    room.put(target, b"what was there");
+    match room.recover(None, silent, Target::File(Path::new(target))) {
+        Ok(()) => assert!(!silent || room.newest(true).ok() == room.content(target)),
+        Err(_) => assert_eq!(room.content(target).unwrap(), b"what was there"),
     }
 }
 
 /// A backup that is acknowledged restores to the source, as far as that is committed.
 fn back_up(room: &Room, how: u8, data: &[u8]) {
-    let Some(source) = room.shelf.content(SOURCE) else { return };
+    let Some(source) = room.content(SOURCE) else { return };
     let committed = Boundary::start(&source).and_then(|start| committed_end(&source, start, &mut Nothing));
     let committed = committed.ok().map(|extent| &source[..usize::try_from(extent.end_pos).unwrap()]);
     let gzip = how & 1 == 1;

@@ -6,7 +6,7 @@ VENV := .venv
 # Where cargo puts what it builds.
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
-.PHONY: all help build venv test crash crash-deep lint demo fuzz clean
+.PHONY: all help build venv test crash crash-deep lint demo fuzz live clean
 
 all: build
 
@@ -15,6 +15,7 @@ help:
 	@echo 'make test    all tests, with the Python tools as the oracle'
 	@echo 'make crash   power cuts on a simulated disk, as in make test, with a table'
 	@echo 'make crash-deep  more of them: SEED= to begin with, STATES= to look at'
+	@echo 'make live    BACKUPS=200 backups of a live database, one after the other'
 	@echo 'make lint    formatting and clippy'
 	@echo 'make fuzz    every fuzz target for SECONDS_EACH=30 seconds'
 	@echo 'make demo    backups and recoveries of a sample database'
@@ -46,6 +47,11 @@ crash-deep: STATES ?= 1000000
 crash-deep:
 	REPOZO_CRASH_SEED='$(SEED)' REPOZO_CRASH_STATES='$(STATES)' REPOZO_CRASH_ONLY='$(ONLY)' \
 		$(CARGO) test --release --package repozo --test it crash:: -- --nocapture
+# BACKUPS says how many; SEED repeats what was random.
+live: venv
+	REPOZO_TEST_PYTHON='$(CURDIR)/$(VENV)/bin/python' \
+	REPOZO_LIVE_BACKUPS='$(or $(BACKUPS),200)' REPOZO_LIVE_SEED='$(SEED)' \
+	$(CARGO) test -p repozo --test it live::backing_up -- --nocapture
 
 lint:
 	$(CARGO) fmt --all --check

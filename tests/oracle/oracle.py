@@ -34,6 +34,8 @@ Changing files beside ZODB's back
 Looking; nothing beside the file is read or written
   inspect       end, len, last_tid, objects, md5 (of the bytes before end),
                 transactions [[tid, tpos, tlen with trailer, status, records]]
+  history       end, len, objects, transactions [[tid, status, [[oid, md5]]]]; an
+                error unless ZODB's fstest and its storage find it sound
   index         out: saves the index made by a scan; answers end
   load_index    pos, items [[oid, position]]
   iterate       digest (false): records, transactions, stopped_by

@@ -14,6 +14,7 @@ from persistent.TimeStamp import TimeStamp
 from ZODB.FileStorage import FileIterator
 from ZODB.FileStorage import FileStorage
 from ZODB.fsIndex import fsIndex
+from ZODB.scripts import fstest
 from ZODB.utils import z64
 
 
@@ -101,6 +102,30 @@ def op_inspect(request):
     return {'end': end, 'len': os.path.getsize(path), 'md5': digest,
             'objects': objects, 'transactions': txns,
             'last_tid': txns[-1][0] if txns else z64.hex()}
+
+
+def op_history(request):
+    """What ZODB's own check, the storage and its iterator make of a file."""
+    path = request['path']
+    fstest.check(path)
+    txns, current = [], {}
+    with alone(path) as name:
+        with contextlib.closing(FileStorage(name, read_only=True)) as fs:
+            for txn in fs.iterator():
+                records = []
+                for record in txn:
+                    data = record.data
+                    current[record.oid] = data
+                    records.append([record.oid.hex(), None if data is None
+                                    else hashlib.md5(data).hexdigest()])
+                txns.append([txn.tid.hex(), txn.status, records])
+            for oid, data in current.items():
+                if data is not None and fs.load(oid)[0] != data:
+                    raise ValueError('%s loads as another' % oid.hex())
+            if fs.lastTransaction().hex() != txns[-1][0]:
+                raise ValueError('the last transaction is another')
+            return {'end': fs.getSize(), 'len': os.path.getsize(path),
+                    'objects': len(fs), 'transactions': txns}
 
 
 def op_index(request):

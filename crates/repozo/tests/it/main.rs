@@ -15,5 +15,6 @@ mod history;
 mod hostile;
 mod interop;
 mod judge;
+mod live;
 mod safety;
 mod upstream;

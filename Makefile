@@ -51,7 +51,7 @@ crash-deep:
 live: venv
 	REPOZO_TEST_PYTHON='$(CURDIR)/$(VENV)/bin/python' \
 	REPOZO_LIVE_BACKUPS='$(or $(BACKUPS),200)' REPOZO_LIVE_SEED='$(SEED)' \
-	$(CARGO) test -p repozo --test it live::backing_up -- --nocapture
+	$(CARGO) test -p repozo --test it live:: -- --nocapture
 
 lint:
 	$(CARGO) fmt --all --check

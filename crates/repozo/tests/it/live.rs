@@ -7,7 +7,7 @@
 //! | `with_python` | a run of ours and one of Python's in one repository |
 //! | `recovering` | `-k` while a recovery reads the same repository |
 //!
-//! `make live BACKUPS=200` runs the first for longer. What is random follows from a seed, which is printed.
+//! `make live BACKUPS=200` runs them for longer. What is random follows from a seed, which is printed.
 
 mod at_once;
 mod backing_up;
@@ -31,6 +31,11 @@ use testkit::Ran;
 fn from_environment<N: std::str::FromStr>(name: &str) -> Option<N> {
     let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+}
+
+/// Whether `make live` runs the tests, and every case is tried.
+fn is_long() -> bool {
+    from_environment::<usize>("REPOZO_LIVE_BACKUPS").is_some()
 }
 
 /// The seed of a test, which is shown when it fails.

@@ -90,7 +90,8 @@ impl Loop {
     /// The clients end; then all is known, and all is looked at once more.
     fn end(mut self) {
         let (commits, aborted, conflicts, packs, history) = {
-            let seen = self.site.end();
+            self.site.end();
+            let seen = self.site.watch.seen();
             (seen.all_commits(), seen.aborted, seen.conflicts, seen.packs, seen.history.clone())
         };
         for (what, listed) in &self.unconfirmed {

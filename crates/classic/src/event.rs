@@ -228,6 +228,8 @@ pub enum Notice {
     UsedUnlisted(PathBuf),
     /// A data file without a line does not continue the chain and is left out.
     LeftOutUnlisted(PathBuf),
+    /// A data file holds bytes that another holds, too, and what is recovered builds on that one.
+    LeftOutOverlap(PathBuf),
     /// What was recovered is not a sound FileStorage.
     NotAFileStorage {
         /// Where it went, `None` for standard output.
@@ -332,6 +334,13 @@ impl fmt::Display for Notice {
             ),
             Notice::UsedUnlisted(path) => {
                 write!(f, "{} is not listed, but continues the backups before it: it is used", path.display())
+            }
+            Notice::LeftOutOverlap(path) => {
+                write!(
+                    f,
+                    "{} holds bytes that another backup holds, too (two programs at once?): left out",
+                    path.display()
+                )
             }
             Notice::LeftOutUnlisted(path) => {
                 write!(

@@ -85,6 +85,26 @@ fn no_files(survey: &Survey, limit: &Limit) -> Error {
     Error::NoFiles { before, covered: survey.covered() }
 }
 
+/// The name of a data file, and where its bytes start and end.
+type Place = (BackupName, u64, u64);
+
+/// If lines in the order of their names overlap: the names of those that lead to the last one, each starting
+/// where one before it ends, from a full on.
+fn path_to_last(lines: &[Place]) -> Option<Vec<BackupName>> {
+    if lines.windows(2).all(|pair| pair[0].2 <= pair[1].1) {
+        return None;
+    }
+    let (&(last, mut start_pos, _), earlier) = lines.split_last()?;
+    let mut path = vec![last];
+    for (name, earlier_start_pos, end_pos) in earlier.iter().rev() {
+        if *end_pos == start_pos && *earlier_start_pos < start_pos {
+            path.push(*name);
+            start_pos = *earlier_start_pos;
+        }
+    }
+    (start_pos == 0 && path.last().is_some_and(|name| name.is_full())).then_some(path)
+}
+
 /// Laying files end to end, in the order of their names, by the lines that there are.
 struct Laying<'a> {
     ctx: &'a Context<'a>,
@@ -139,6 +159,9 @@ impl<'a> Laying<'a> {
     }
 
     fn lay(mut self, files: &[BackupName]) -> Result<Selection, Error> {
+        let left_out = self.leave_out_overlaps();
+        let files: Vec<BackupName> = files.iter().copied().filter(|name| !left_out.contains(name)).collect();
+        let files = files.as_slice();
         if let Some(missing) = self.lines.keys().find(|name| !self.is_there(files, **name)) {
             return Err(self.fault(Fault::Missing(*missing)));
         }
@@ -162,6 +185,21 @@ impl<'a> Laying<'a> {
             return Err(Error::NotListed { path, dat: self.repository.dat_path(self.chain.stamp()) });
         }
         Ok(Selection { full: self.chain.full, pieces })
+    }
+
+    /// Where Python's repozo and ours were at work at once, both may have backed up the same bytes. The state
+    /// of the last name is its file and what that was built upon, wherever all of it is there.
+    fn leave_out_overlaps(&mut self) -> Vec<BackupName> {
+        let lines: Vec<Place> =
+            self.lines.iter().map(|(name, line)| (*name, line.start_pos, line.end_pos)).collect();
+        let Some(built_upon) = path_to_last(&lines) else { return Vec::new() };
+        let left_out: Vec<BackupName> =
+            lines.iter().map(|line| line.0).filter(|name| !built_upon.contains(name)).collect();
+        for name in &left_out {
+            self.lines.remove(name);
+            self.ctx.notice(Notice::LeftOutOverlap(self.repository.path_of(name)));
+        }
+        left_out
     }
 
     /// A line may be newer than the listing: a backup ended in between.

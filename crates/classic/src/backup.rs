@@ -75,7 +75,7 @@ pub fn backup(ctx: &Context<'_>, request: &BackupRequest) -> Result<BackupOutcom
     let lock = repository.lock(ctx, request.wait)?;
     let survey = reconcile(ctx, &repository, lock.as_deref())?;
     survey.tell_files(ctx, &repository, &Limit::Newest);
-    let source = Source::open(ctx.fs, &request.file)?;
+    let source = Source::open(ctx, &request.file)?;
     Run { ctx, request, repository: &repository, survey: &survey, source: &source }.run()
 }
 

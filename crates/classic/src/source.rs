@@ -1,8 +1,15 @@
 use crate::copy::PIECE_LEN;
 use crate::{Context, Error};
 use filestorage::TransactionHeader;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use vfs::{Access, Fs, Op, ReadAt, ReadFile};
+use std::time::Duration;
+use vfs::{Access, Op, ReadAt, ReadFile};
+
+/// The end of a pack is two renames, one after the other. Who waits longer for the second waits for a server
+/// that died.
+const PACK_PATIENCE: Duration = Duration::from_secs(2);
+const POLL: Duration = Duration::from_millis(20);
 
 /// The database that is backed up, opened once.
 ///
@@ -21,8 +28,8 @@ impl Source {
     ///
     /// # Errors
     /// The system's, with the path.
-    pub(crate) fn open(fs: &dyn Fs, path: &Path) -> Result<Source, Error> {
-        let file = fs.open(path).map_err(vfs::Error::at(Op::Open, path))?;
+    pub(crate) fn open(ctx: &Context<'_>, path: &Path) -> Result<Source, Error> {
+        let file = open_between_packs(ctx, path)?;
         let meta = file.meta().map_err(vfs::Error::at(Op::Stat, path))?;
         Ok(Source { path: path.to_owned(), access: meta.access, len: meta.len, file })
     }
@@ -34,9 +41,7 @@ impl Source {
 
     /// Its index file, which may not be there.
     pub(crate) fn index_path(&self) -> PathBuf {
-        let mut path = self.path.clone().into_os_string();
-        path.push(".index");
-        path.into()
+        beside(&self.path, ".index")
     }
 
     /// An error of the format, told as one of this database.
@@ -101,4 +106,28 @@ impl Source {
             Err(self.changed("its last transaction is not there any more"))
         }
     }
+}
+
+/// Opens the database. A pack renames it to `.old`, then `.pack` to its name: in between there is none.
+fn open_between_packs(ctx: &Context<'_>, path: &Path) -> Result<Box<dyn ReadFile>, Error> {
+    let packed = beside(path, ".pack");
+    let mut waited = Duration::ZERO;
+    loop {
+        // Looked for first: behind the second rename only the database is there.
+        let is_packing = ctx.fs.meta(&packed).is_ok();
+        match ctx.fs.open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound && is_packing && waited < PACK_PATIENCE => {
+                ctx.interrupt.check()?;
+                ctx.clock.wait(POLL);
+                waited += POLL;
+            }
+            opened => return Ok(opened.map_err(vfs::Error::at(Op::Open, path))?),
+        }
+    }
+}
+
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut path = path.to_owned().into_os_string();
+    path.push(end);
+    path.into()
 }

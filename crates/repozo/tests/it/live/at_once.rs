@@ -8,8 +8,7 @@ use std::ffi::OsString;
 use std::process::Stdio;
 use testkit::Ran;
 
-const REFUSAL: &str =
-    "is locked: another repozo is writing to it; wait for it to end, or use --wait SECONDS";
+const REFUSAL: &str = "is locked: another repozo is writing to it; wait for it to end, or use --wait SECONDS";
 
 /// Starts as many runs as there are words, and waits for the end of all.
 fn at_once(words: &[Vec<OsString>]) -> Vec<Ran> {

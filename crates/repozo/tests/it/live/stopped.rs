@@ -17,7 +17,7 @@ pub(super) struct Stopped {
 pub(super) enum Started {
     Stopped(Stopped),
     /// It does not make that many calls.
-    Ended(Ran),
+    Ended,
 }
 
 /// Starts a program, which stops behind its `nth` call of this name; of those on `path` only, if one is given.
@@ -29,13 +29,13 @@ pub(super) fn start(program: &[OsString], call: &str, nth: usize, path: Option<&
     if let Some(path) = path {
         strace.arg("-P").arg(path);
     }
-    let mut strace =
-        strace.args(program).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut strace = strace.args(program).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(strace.stdout.take().unwrap());
     loop {
         let mut line = String::new();
         if lines.read_line(&mut line).unwrap() == 0 {
-            return Started::Ended(super::ran(strace.wait_with_output().unwrap()));
+            strace.wait().unwrap();
+            return Started::Ended;
         }
         if line.contains("--- stopped by SIGSTOP ---") {
             let pid = line.split(' ').next().unwrap().to_owned();

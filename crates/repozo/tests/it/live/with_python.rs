@@ -147,8 +147,9 @@ fn a_run_of_python_at_any_call_of_ours_costs_no_backup_of_ours() {
     let mut random = fastrand::Rng::with_seed(seed());
     let mut oracle = Oracle::start();
     let mut tally = Tally::default();
-    let stride = if is_long() { 1 } else { 12 };
-    for (ours_flags, python_flags) in [("vQ", "vQ"), ("vF", "vQ"), ("vz", "vF"), ("vFk", "vQ"), ("vF", "vF")] {
+    let stride = if is_long() { 1 } else { 16 };
+    for (ours_flags, python_flags) in [("vQ", "vQ"), ("vF", "vQ"), ("vz", "vF"), ("vFk", "vQ"), ("vF", "vF")]
+    {
         for call in ["openat", "fsync", "renameat2", "rename"] {
             for nth in (random.usize(1..=stride)..).step_by(stride) {
                 let later = random.u64(0..2);
@@ -223,13 +224,12 @@ fn runs_of_ours_while_python_makes_a_backup_of_a_live_database_keep_what_they_ac
     let (repository, file, out) = (site.repository(), site.file(), site.path("out/Data.fs"));
     let mut acknowledged = Acknowledged::default();
     let mut tally = Tally::default();
-    let rounds = if is_long() { 40 } else { 5 };
+    let rounds = if is_long() { 40 } else { 4 };
     for round in 0..rounds {
         let flags = random.choice(["vQ", "v", "vQz", "vF"]).unwrap();
         let words = python_words(random.choice(["vQ", "v", "vF"]).unwrap(), &repository, &file);
         let what = format!("round {round}, -B{flags}, {words:?}");
-        let mut python =
-            Command::new(&words[0]).args(&words[1..]).stderr(Stdio::piped()).spawn().unwrap();
+        let mut python = Command::new(&words[0]).args(&words[1..]).stderr(Stdio::piped()).spawn().unwrap();
         let mut stamps = Vec::new();
         while python.try_wait().unwrap().is_none() {
             let begun = site.moment();

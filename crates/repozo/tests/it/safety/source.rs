@@ -35,6 +35,42 @@ fn a_pack_that_swaps_the_file_during_a_backup_changes_nothing_of_it() {
     assert_eq!(room.backups().len(), 2);
 }
 
+/// Symptom: once in a while a backup of a live database failed, `[Errno 2] No such file or directory`. A pack
+/// ends with two renames, `Data.fs` to `Data.fs.old` and `Data.fs.pack` to `Data.fs`; in between there is no
+/// database, and a run that came then gave up. It looks again.
+#[test]
+fn a_run_that_comes_between_the_two_renames_of_a_pack_waits_for_the_second() {
+    let room = Room::new();
+    let packed = Database::of_another_history(30);
+    std::fs::write(room.path("Data.fs.pack"), packed.bytes()).unwrap();
+    let (file, old, pack) = (room.file(), room.path("Data.fs.old"), room.path("Data.fs.pack"));
+    let mut opened = 0;
+    let fs = HookFs::new(move |call| {
+        if call.op == "open" && call.path == file {
+            opened += 1;
+            match opened {
+                1 => std::fs::rename(&file, &old)?,
+                2 => std::fs::rename(&pack, &file)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    });
+    room.backup_on(&fs, "").expect_success();
+    assert_eq!(room.recovered(&["-w"]), packed.bytes());
+}
+
+/// What a server that died between the two leaves: the error says what it said before, after a moment.
+#[test]
+fn a_database_that_a_pack_left_without_its_name_is_missing() {
+    let room = Room::new();
+    std::fs::rename(room.file(), room.path("Data.fs.pack")).unwrap();
+    let ran = room.backup("");
+    let message = format!("[Errno 2] No such file or directory: '{}'", room.file().display());
+    assert_eq!((ran.status, ran.stderr.trim_end()), (1, message.as_str()));
+    assert!(room.names().is_empty(), "{:?}", room.names());
+}
+
 fn assert_refused_when(act: impl FnOnce(PathBuf) + Send + 'static, flags: &str, expected: &str) {
     let mut room = Room::new();
     // Larger than one read, so that the change is in what was not read yet.

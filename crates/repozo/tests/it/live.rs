@@ -8,6 +8,7 @@
 //! | `recovering` | `-k` while a recovery reads the same repository |
 //!
 //! `make live BACKUPS=200` runs them for longer. What is random follows from a seed, which is printed.
+#![expect(clippy::print_stdout, reason = "seeds and figures are for who looks at a test")]
 
 mod at_once;
 mod backing_up;

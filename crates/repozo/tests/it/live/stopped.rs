@@ -30,18 +30,9 @@ pub(super) fn start(program: &[OsString], call: &str, nth: usize, path: Option<&
         strace.arg("-P").arg(path);
     }
     let mut strace = strace.args(program).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(strace.stdout.take().unwrap());
-    loop {
-        let mut line = String::new();
-        if lines.read_line(&mut line).unwrap() == 0 {
-            strace.wait().unwrap();
-            return Started::Ended;
-        }
-        if line.contains("--- stopped by SIGSTOP ---") {
-            let pid = line.split(' ').next().unwrap().to_owned();
-            return Started::Stopped(Stopped { strace: Some(strace), lines, pid });
-        }
-    }
+    let lines = BufReader::new(strace.stdout.take().unwrap());
+    let mut stopped = Stopped { strace: Some(strace), lines, pid: String::new() };
+    if stopped.stands() { Started::Stopped(stopped) } else { Started::Ended }
 }
 
 /// Our binary with these words.
@@ -50,6 +41,20 @@ pub(super) fn ours(words: &[OsString]) -> Vec<OsString> {
 }
 
 impl Stopped {
+    /// Waits until it stands still; false when it ended before.
+    fn stands(&mut self) -> bool {
+        let mut line = String::new();
+        while self.lines.read_line(&mut line).unwrap() > 0 {
+            line.split(' ').next().unwrap().clone_into(&mut self.pid);
+            if line.contains("--- stopped by SIGSTOP ---") {
+                return true;
+            }
+            line.clear();
+        }
+        self.strace.take().unwrap().wait().unwrap();
+        false
+    }
+
     /// Lets it go on, to its end.
     pub(super) fn go_on(mut self) -> Ran {
         self.signal("CONT");

@@ -334,8 +334,12 @@ impl Run<'_> {
     }
 
     /// Python's repozo takes no lock: what it wrote meanwhile must not be overwritten, nor built beside.
+    /// Nor must it write: of the same second, it would put its file over ours.
     /// `known` is what the list of the newest chain has to have.
     fn check_repository(&self, known: Option<Vec<DatLine>>) -> Result<(), Error> {
+        if let Some(path) = self.repository.python_draft(self.ctx) {
+            return Err(Error::PythonRunning { path });
+        }
         let now = self.repository.survey()?;
         let files =
             |survey: &Survey| survey.chains.iter().flat_map(|chain| chain.files.clone()).collect::<Vec<_>>();

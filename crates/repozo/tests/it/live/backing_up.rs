@@ -89,6 +89,7 @@ impl Loop {
 
     /// The clients end; then all is known, and all is looked at once more.
     fn end(mut self) {
+        self.site.wait_for_a_pack();
         let (commits, aborted, conflicts, packs, history) = {
             self.site.end();
             let seen = self.site.watch.seen();

@@ -158,6 +158,11 @@ impl Site {
         self.watch.wait("a commit", |seen| seen.all_commits() >= until);
     }
 
+    /// Waits until there was a pack.
+    pub(super) fn wait_for_a_pack(&self) {
+        self.watch.wait("a pack", |seen| seen.packs > 0);
+    }
+
     /// Waits until every writer had one more transaction acknowledged.
     pub(super) fn wait_for_every_writer(&self) {
         let before = self.watch.seen().commits.clone();

@@ -45,8 +45,8 @@ struct Tally {
     ours_made: u32,
     ours_refused: u32,
     python_made: u32,
-    /// What Python acknowledged cannot be had from the repository any more. It is Python's to lose: its
-    /// file or its line was under a name that ours had, or the other way round.
+    /// What Python acknowledged does not restore: it built upon what `-k` of ours deletes, or upon another full
+    /// than the one that stands before it now, or ours put its list over the one with Python's line.
     python_lost: u32,
     newest_refused: u32,
 }
@@ -169,14 +169,14 @@ fn a_run_of_python_at_any_call_of_ours_costs_no_backup_of_ours() {
         }
     }
     println!("Python's run at a call of ours: {tally:?}");
-    assert!(tally.ours_made > 0 && tally.ours_refused > 0 && tally.python_made > 0, "{tally:?}");
+    assert!(tally.ours_made > 0 && tally.python_made > 0, "{tally:?}");
+    assert!(tally.ours_refused > 0 || !is_long(), "{tally:?}");
 }
 
 #[test]
 fn a_run_of_ours_at_any_step_of_python_costs_no_backup_of_ours() {
     let mut random = fastrand::Rng::with_seed(seed());
     let mut tally = Tally::default();
-    let stride = if is_long() { 1 } else { 4 };
     let place = |both: &Both, name: &str| -> PathBuf {
         match name {
             "Data.fs" => both.room.file(),
@@ -195,6 +195,8 @@ fn a_run_of_ours_at_any_step_of_python_costs_no_backup_of_ours() {
             ("rename", "tmp.tmp"),
             ("fsync", dat),
         ] {
+            // The call at which Python is seen to write is tried every time.
+            let stride = if is_long() || (call, name) == ("fsync", "tmp.tmp") { 1 } else { 4 };
             for nth in (random.usize(1..=stride)..).step_by(stride) {
                 let what = format!("-B{python_flags} at {call} {nth} of {name}, -B{ours_flags}");
                 let mut both = Both::new(what);

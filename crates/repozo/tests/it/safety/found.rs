@@ -142,6 +142,26 @@ fn a_run_of_python_that_is_writing_is_waited_for_or_told() {
     assert!(draft.exists(), "not ours to delete");
 }
 
+/// Symptom, by reading: a run of ours and one of Python's choose a name in the same second. Python finds the name
+/// free, and while it copies, ours publishes its backup under it; then Python renames its own file over ours. Ours
+/// looked for a run of Python's when it began, and not again.
+#[test]
+fn a_run_of_python_that_began_to_write_meanwhile_is_told_before_a_file_has_its_name() {
+    let room = Room::new();
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let draft = room.in_repository("tmp.tmp");
+    let fs = HookFs::new(move |call| {
+        if call.op == "create" && call.path.to_string_lossy().contains(".dat.") {
+            std::fs::write(&draft, "half")?;
+        }
+        Ok(())
+    });
+    let ran = ours_with(&fs, &testkit::TestClock::at(now + 10), &room.backup_args(""));
+    assert_eq!(ran.status, 1);
+    assert!(ran.stderr.contains("a Python repozo seems to be running"), "{}", ran.stderr);
+    assert_eq!(room.names(), ["tmp.tmp"]);
+}
+
 /// Without `-w` sums are not made; but what is not sound, and has another sum than its line says, is damaged.
 #[test]
 fn damage_that_breaks_the_structure_is_found_without_w_too() {

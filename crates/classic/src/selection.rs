@@ -86,11 +86,11 @@ fn no_files(survey: &Survey, limit: &Limit) -> Error {
 }
 
 /// The name of a data file, and where its bytes start and end.
-type Place = (BackupName, u64, u64);
+type Laid = (BackupName, u64, u64);
 
 /// If lines in the order of their names overlap: the names of those that lead to the last one, each starting
 /// where one before it ends, from a full on.
-fn path_to_last(lines: &[Place]) -> Option<Vec<BackupName>> {
+fn path_to_last(lines: &[Laid]) -> Option<Vec<BackupName>> {
     if lines.windows(2).all(|pair| pair[0].2 <= pair[1].1) {
         return None;
     }
@@ -159,13 +159,12 @@ impl<'a> Laying<'a> {
     }
 
     fn lay(mut self, files: &[BackupName]) -> Result<Selection, Error> {
-        let left_out = self.leave_out_overlaps();
-        let files: Vec<BackupName> = files.iter().copied().filter(|name| !left_out.contains(name)).collect();
-        let files = files.as_slice();
         if let Some(missing) = self.lines.keys().find(|name| !self.is_there(files, **name)) {
             return Err(self.fault(Fault::Missing(*missing)));
         }
-        let mut names: Vec<BackupName> = files.iter().chain(self.lines.keys()).copied().collect();
+        let left_out = self.leave_out_overlaps();
+        let files = files.iter().filter(|name| !left_out.contains(name));
+        let mut names: Vec<BackupName> = files.chain(self.lines.keys()).copied().collect();
         names.sort();
         names.dedup();
         let mut pieces = Vec::new();
@@ -190,7 +189,7 @@ impl<'a> Laying<'a> {
     /// Where Python's repozo and ours were at work at once, both may have backed up the same bytes. The state
     /// of the last name is its file and what that was built upon, wherever all of it is there.
     fn leave_out_overlaps(&mut self) -> Vec<BackupName> {
-        let lines: Vec<Place> =
+        let lines: Vec<Laid> =
             self.lines.iter().map(|(name, line)| (*name, line.start_pos, line.end_pos)).collect();
         let Some(built_upon) = path_to_last(&lines) else { return Vec::new() };
         let left_out: Vec<BackupName> =

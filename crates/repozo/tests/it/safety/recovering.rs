@@ -353,4 +353,13 @@ fn an_overlap_that_no_file_leads_to_is_an_error() {
     let ran = ours(&room.clock, &args!["-R", "-r", room.repository()]);
     assert_eq!(ran.status, 1);
     assert!(ran.stderr.contains("an overlap"), "{}", ran.stderr);
+    // A damaged name makes the last line stand before another: its file is missed, not the line left out.
+    let earlier = "2023-11-14-22-13-30";
+    room.write(&format!("{FULL}.dat"), dat.replace(super::SECOND, earlier).as_bytes());
+    for flags in [&["-R"][..], &["-R", "-w"]] {
+        let words = [&flags.iter().map(Into::into).collect::<Vec<_>>(), &args!["-r", room.repository()][..]];
+        let ran = ours(&room.clock, &words.concat());
+        assert_eq!(ran.status, 1);
+        assert!(ran.stderr.contains(&format!("{earlier}.deltafs")), "{}", ran.stderr);
+    }
 }

@@ -34,7 +34,7 @@ fn judge(site: &mut Site, begun: &Moment, acknowledged: &mut Acknowledged, what:
         }
         acknowledged.0.insert(stamp.to_owned(), fingerprint(&out));
     }
-    acknowledged.assert_all_restore(&repository, &out);
+    acknowledged.assert_all_restore(&repository, &out, |_| false);
 }
 
 #[test]

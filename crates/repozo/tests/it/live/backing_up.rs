@@ -101,7 +101,7 @@ impl Loop {
         let (file, out) = (self.site.file(), self.site.path("out/Data.fs"));
         let unknown = self.site.judge_history(&history.newest(), &file).unwrap();
         assert!(unknown.is_empty(), "the database holds what no client committed: {unknown:?}");
-        self.acknowledged.assert_all_restore(&self.site.repository(), &out);
+        self.acknowledged.assert_all_restore(&self.site.repository(), &out, |_| false);
         println!(
             "backups {:?}, {} of them traced, {} with a pack meanwhile; {} left at the end; \
              commits {commits}, aborted after vote {aborted}, conflicts {conflicts}, packs {packs}; violations 0",

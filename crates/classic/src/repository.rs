@@ -111,14 +111,9 @@ impl<'a> Repository<'a> {
     }
 
     /// The file that a run of Python's repozo, which takes no lock, is writing just now.
-    fn python_draft(&self, ctx: &Context<'_>) -> Option<PathBuf> {
+    pub(crate) fn python_draft(&self, ctx: &Context<'_>) -> Option<PathBuf> {
         let path = self.python_draft_path();
         ctx.age(&path).is_some_and(|age| age < PYTHON_SILENCE).then_some(path)
-    pub(crate) fn python_draft(&self, ctx: &Context<'_>) -> Option<PathBuf> {
-        let path = self.dir.join("tmp.tmp");
-        let modified = self.fs.meta(&path).ok()?.modified;
-        let age = ctx.clock.now().duration_since(modified).ok()?;
-        (age < PYTHON_SILENCE).then_some(path)
     }
 
     /// Lists the directory, reads the `.dat` files and sorts all into chains.

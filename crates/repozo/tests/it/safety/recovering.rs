@@ -306,11 +306,15 @@ fn drafts_beside_a_link_are_removed_by_the_next_recovery() {
     room.recover_to(&link, &[]).expect_success();
     assert_eq!(names_in(&dir), ["Data.fs", "Data.fs.index"]);
     assert_eq!(names_in(&room.path("var")), ["Data.fs"]);
+}
+
 /// Symptom: a backup of ours, acknowledged, could not be recovered, `... starts at ..., but the files before it
 /// end at ...: an overlap`. A run of Python's repozo, which takes no lock, had chosen its name a second earlier
 /// and written its file and line later: two increments begin at one position, and the one of the earlier name
 /// stood in the way of the other. Now what a state is built upon is followed from its last file back.
+#[test]
 fn an_increment_of_python_with_the_same_bytes_does_not_stand_in_the_way_of_ours() {
+    let mut room = Room::new();
     let states = room.chain_of_three();
     let (pythons, ours_stamp) = ("2023-11-14-22-16-19", "2023-11-14-22-16-20");
     room.grow();
@@ -342,7 +346,9 @@ fn an_increment_of_python_with_the_same_bytes_does_not_stand_in_the_way_of_ours(
 }
 
 /// What leads to the last file is not all there: nothing is guessed.
+#[test]
 fn an_overlap_that_no_file_leads_to_is_an_error() {
+    let mut room = Room::new();
     let states = room.chain_of_three();
     let dat = room.dat(&format!("{FULL}.dat"));
     let inside = states[1].len() + 1;

@@ -8,9 +8,9 @@
 //! | `deciding` | what both programs do and say on the same repository and the same database, with each other |
 //! | `weaknesses` | the same, where somebody was at the files or one program copes with less |
 
-mod cell;
-mod deciding;
+pub(crate) mod cell;
+pub(crate) mod deciding;
 mod history;
 mod restoring;
-mod site;
+pub(crate) mod site;
 mod weaknesses;

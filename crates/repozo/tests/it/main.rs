@@ -9,6 +9,7 @@
 mod cli;
 mod common;
 mod crash;
+mod differential;
 mod docs;
 mod format;
 mod history;

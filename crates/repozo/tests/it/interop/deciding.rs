@@ -177,14 +177,14 @@ fn with_all_chains_verified(mut lines: Vec<String>, seen: &Seen<'_>) -> Vec<Stri
 
 /// The files of a repository.
 #[derive(Clone, PartialEq, Eq, Default)]
-struct Files(BTreeMap<String, Vec<u8>>);
+pub(crate) struct Files(pub(crate) BTreeMap<String, Vec<u8>>);
 
 impl Files {
-    fn of(dir: &Path) -> Files {
+    pub(crate) fn of(dir: &Path) -> Files {
         Files(names(dir).into_iter().map(|name| (name.clone(), content(&dir.join(name)))).collect())
     }
 
-    fn put(&self, dir: &Path) {
+    pub(crate) fn put(&self, dir: &Path) {
         for name in names(dir) {
             fs::remove_file(dir.join(name)).unwrap();
         }

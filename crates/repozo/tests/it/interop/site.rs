@@ -23,7 +23,7 @@ const MOVED_AT_STEP: usize = 3;
 pub(crate) struct Site {
     dir: TempDir,
     pub(crate) oracle: Oracle,
-    clock: TestClock,
+    pub(crate) clock: TestClock,
     repository_names: [&'static str; 2],
     repository: PathBuf,
 }
@@ -48,6 +48,15 @@ impl Site {
         let _ = fs::remove_dir_all(self.target_dir());
         fs::create_dir(&self.repository).unwrap();
         fs::create_dir(self.target_dir()).unwrap();
+    }
+
+    /// Begins with nothing at all, at the time of the first backup.
+    pub(crate) fn start_again(&mut self) {
+        self.clear();
+        self.clock = TestClock::at(FIRST_BACKUP_SECONDS);
+        for name in testkit::names(self.dir.path()).iter().filter(|name| name.starts_with("Data.fs")) {
+            fs::remove_file(self.dir.path().join(name)).unwrap();
+        }
     }
 
     pub(crate) fn repository(&self) -> PathBuf {
@@ -102,13 +111,18 @@ impl Site {
         Stamp::at(classic::Clock::now(&self.clock)).unwrap()
     }
 
+    /// Runs a program now; ours may wait for the next second.
+    pub(crate) fn run_with_patience(&mut self, program: Program, args: &[OsString]) -> Ran {
+        match program {
+            Program::Python => self.oracle.repozo(args, self.clock.seconds()),
+            Program::Ours => ours(&self.clock, args),
+        }
+    }
+
     /// Runs a program now.
     pub(crate) fn run(&mut self, program: Program, args: &[OsString]) -> Ran {
         let now_seconds = self.clock.seconds();
-        let ran = match program {
-            Program::Python => self.oracle.repozo(args, now_seconds),
-            Program::Ours => ours(&self.clock, args),
-        };
+        let ran = self.run_with_patience(program, args);
         assert_eq!(self.clock.seconds(), now_seconds, "{args:?}: no run has a reason to wait");
         ran
     }

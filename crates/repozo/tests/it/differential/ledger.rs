@@ -1,0 +1,114 @@
+//! What was backed up in truth: kept beside the programs, which know nothing of it.
+
+use crate::interop::deciding::Files;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The committed bytes of the database at one moment.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Snapshot {
+    pub(crate) bytes: Vec<u8>,
+    /// The index that ZODB makes of them.
+    pub(crate) index: Vec<u8>,
+}
+
+impl Snapshot {
+    /// The tids of the transactions.
+    pub(crate) fn tids(&self) -> BTreeSet<u64> {
+        let number = |at: usize| u64::from_be_bytes(self.bytes[at..at + 8].try_into().unwrap());
+        let (mut tids, mut pos) = (BTreeSet::new(), 4);
+        while pos < self.bytes.len() {
+            tids.insert(number(pos));
+            pos += usize::try_from(number(pos + 8)).unwrap() + 8;
+        }
+        tids
+    }
+}
+
+/// That a run said that a state is backed up.
+#[derive(Debug, Clone)]
+pub(crate) struct Acknowledged {
+    pub(crate) date: String,
+    pub(crate) snapshot: Arc<Snapshot>,
+    /// The full of its chain.
+    full: String,
+    /// Python's repozo spoilt it, and ours refuses it.
+    pub(crate) is_lost: bool,
+}
+
+/// All that was backed up and not deleted since.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ledger {
+    /// The database when each data file was made.
+    pub(crate) made: BTreeMap<String, Arc<Snapshot>>,
+    pub(crate) acknowledged: Vec<Acknowledged>,
+}
+
+/// Whether this is the name of a data file.
+pub(crate) fn is_data(name: &str) -> bool {
+    [".fs", ".fsz", ".deltafs", ".deltafsz"].iter().any(|ending| name.len() > 19 && &name[19..] == *ending)
+}
+
+/// Whether this is the name of a full.
+pub(crate) fn is_full(name: &str) -> bool {
+    name[19..].starts_with(".fs")
+}
+
+pub(crate) fn data_names(files: &Files) -> impl Iterator<Item = &String> {
+    files.0.keys().filter(|name| is_data(name))
+}
+
+/// The stamp of the newest data file.
+pub(crate) fn newest_stamp(files: &Files) -> Option<&str> {
+    data_names(files).map(|name| &name[..19]).max()
+}
+
+impl Ledger {
+    /// Notes what a backup run did.
+    pub(crate) fn note(
+        &mut self,
+        before: &Files,
+        after: &Files,
+        snapshot: &Arc<Snapshot>,
+        said_so: bool,
+        now: &str,
+    ) {
+        let new = data_names(after).find(|name| !before.0.contains_key(*name)).cloned();
+        self.made.retain(|name, _| after.0.contains_key(name));
+        self.acknowledged.retain(|acknowledged| after.0.contains_key(&acknowledged.full));
+        if let Some(name) = &new {
+            self.made.insert(name.clone(), snapshot.clone());
+        }
+        let date = match &new {
+            Some(name) => name[..19].to_owned(),
+            // Nothing was new. While the clock is behind, its time names another state.
+            None if newest_stamp(after).is_some_and(|newest| newest <= now) => now.to_owned(),
+            None => return,
+        };
+        let holder = new.or_else(|| data_names(after).max_by_key(|name| &name[..19]).cloned());
+        let full = holder.and_then(|name| full_of(after, &name));
+        if let Some(full) = full.filter(|_| said_so) {
+            self.acknowledged.push(Acknowledged { date, snapshot: snapshot.clone(), full, is_lost: false });
+        }
+    }
+
+    /// The state that must be restored for a limit.
+    pub(crate) fn truth(&self, limit: Option<&str>) -> Option<&Acknowledged> {
+        let included = |date: &str| limit.is_none_or(|limit| date <= limit);
+        self.acknowledged
+            .iter()
+            .filter(|acknowledged| included(&acknowledged.date))
+            .max_by(|one, other| one.date.cmp(&other.date))
+    }
+}
+
+/// The full of the chain of a data file: of the newest list that names it.
+fn full_of(files: &Files, name: &str) -> Option<String> {
+    if is_full(name) {
+        return Some(name.to_owned());
+    }
+    let lists = |bytes: &[u8]| String::from_utf8_lossy(bytes).lines().any(|line| line.contains(name));
+    let dat = files.0.iter().rfind(|(dat, bytes)| dat.ends_with(".dat") && lists(bytes))?.0;
+    let fulls = ["fs", "fsz"].iter().map(|ending| dat.replace("dat", ending));
+    fulls.into_iter().find(|full| files.0.contains_key(full))
+}

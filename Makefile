@@ -6,7 +6,7 @@ VENV := .venv
 # Where cargo puts what it builds.
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
-.PHONY: all help build venv test crash crash-deep lint demo fuzz live clean
+.PHONY: all help build venv test crash crash-deep differential live fuzz lint demo clean
 
 all: build
 
@@ -16,6 +16,7 @@ help:
 	@echo 'make crash   power cuts on a simulated disk, as in make test, with a table'
 	@echo 'make crash-deep  more of them: SEED= to begin with, STATES= to look at'
 	@echo 'make live    BACKUPS=200 backups of a live database, one after the other'
+	@echo 'make differential  ours against Python along random sequences: SEED=, COUNT=1000'
 	@echo 'make lint    formatting and clippy'
 	@echo 'make fuzz    every fuzz target for SECONDS_EACH=30 seconds'
 	@echo 'make demo    backups and recoveries of a sample database'
@@ -47,11 +48,19 @@ crash-deep: STATES ?= 1000000
 crash-deep:
 	REPOZO_CRASH_SEED='$(SEED)' REPOZO_CRASH_STATES='$(STATES)' REPOZO_CRASH_ONLY='$(ONLY)' \
 		$(CARGO) test --release --package repozo --test it crash:: -- --nocapture
+
 # BACKUPS says how many; SEED repeats what was random.
 live: venv
 	REPOZO_TEST_PYTHON='$(CURDIR)/$(VENV)/bin/python' \
 	REPOZO_LIVE_BACKUPS='$(or $(BACKUPS),200)' REPOZO_LIVE_SEED='$(SEED)' \
 	$(CARGO) test -p repozo --test it live:: -- --nocapture
+
+# The sequences of COUNT seeds, from SEED on; make test has those of the first few hundred.
+differential: SEED ?= 0
+differential: COUNT ?= 1000
+differential: venv
+	REPOZO_TEST_PYTHON='$(CURDIR)/$(VENV)/bin/python' REPOZO_DIFF_SEED='$(SEED)' REPOZO_DIFF_COUNT='$(COUNT)' \
+		$(CARGO) test -p repozo --test it random_sequences_give -- --nocapture
 
 lint:
 	$(CARGO) fmt --all --check

@@ -21,7 +21,7 @@ use crate::reconcile::{line_of, reconcile, write_dat};
 use crate::repository::Survey;
 use crate::source::Source;
 use crate::{
-    BackupKind, BackupName, Chain, Context, Dat, DatLine, Error, Event, Limit, Notice, Part, Phase,
+    BackupKind, BackupName, Chain, Context, Dat, DatLine, Error, Event, Fault, Limit, Notice, Part, Phase,
     Repository, Stamp, Sum, prune,
 };
 use filestorage::{Boundary, Extent, Nothing, StreamWalker, UnfinishedKind, Walker};
@@ -117,7 +117,10 @@ impl Run<'_> {
         match tiling.fault {
             _ if chain.has_no_lines() => ChainFacts::NoLines,
             Some(fault) => ChainFacts::Faulty(fault),
-            None => ChainFacts::Sound,
+            None => match self.survey.overtaking(chain) {
+                Some(later) => ChainFacts::Faulty(Fault::Overtaken(later)),
+                None => ChainFacts::Sound,
+            },
         }
     }
 

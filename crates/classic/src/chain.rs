@@ -112,6 +112,8 @@ pub enum Fault {
         /// What the line says, uncompressed.
         expected_len: u64,
     },
+    /// The full of another chain stands between its files.
+    Overtaken(BackupName),
     /// The parts end where no transaction of the database ends.
     NotABoundary {
         /// Where they end.
@@ -140,6 +142,7 @@ impl fmt::Display for Fault {
                 )
             }
             Fault::Size { name, expected_len } => write!(f, "{name} does not hold {expected_len} bytes"),
+            Fault::Overtaken(name) => write!(f, "{name}, of another chain, stands between its files"),
             Fault::NotABoundary { end_pos } => {
                 write!(f, "no transaction of the database ends at {end_pos}, where the backups end")
             }

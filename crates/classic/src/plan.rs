@@ -110,9 +110,9 @@ pub fn begin(full_requested: bool, quick: bool, chain: &ChainFacts) -> Result<Co
         ChainFacts::NoFiles => Err(FullReason::NoFiles),
         ChainFacts::NoFull => Err(FullReason::NoFull),
         ChainFacts::NoLines if quick => Err(FullReason::NoDat),
-        // A list that cannot be read cannot be written anew, and one that names what is gone is the only
-        // trace of a backup that was acknowledged.
-        ChainFacts::Faulty(fault @ (Fault::Unreadable(_) | Fault::Missing(_))) => {
+        // A list that cannot be read cannot be written anew, one that names what is gone is the only trace of a
+        // backup that was acknowledged, and one that was overtaken is right.
+        ChainFacts::Faulty(fault @ (Fault::Unreadable(_) | Fault::Missing(_) | Fault::Overtaken(_))) => {
             Err(FullReason::Unsound(fault.clone()))
         }
         ChainFacts::Faulty(fault) if quick => Err(FullReason::Unsound(fault.clone())),
@@ -165,11 +165,14 @@ pub fn go_on(boundary: Boundary, committed_end: u64) -> Decision {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::BackupName;
 
     #[test]
     fn a_full_is_made_at_once_where_nothing_can_be_compared() {
         let faulty = ChainFacts::Faulty(Fault::BadLine { number: 2 });
         let unreadable = Fault::Unreadable("Is a directory".to_owned());
+        let later = BackupName::parse("2023-11-14-22-13-20.fs".as_ref()).unwrap();
+        let overtaken = Fault::Overtaken(later);
         for (requested, quick, chain, expected) in [
             (true, false, ChainFacts::Sound, Err(FullReason::Requested)),
             (true, true, ChainFacts::NoFiles, Err(FullReason::Requested)),
@@ -181,6 +184,7 @@ mod tests {
             (false, true, faulty.clone(), Err(FullReason::Unsound(Fault::BadLine { number: 2 }))),
             (false, false, faulty, Ok(Comparison::ByName)),
             (false, false, ChainFacts::Faulty(unreadable.clone()), Err(FullReason::Unsound(unreadable))),
+            (false, false, ChainFacts::Faulty(overtaken.clone()), Err(FullReason::Unsound(overtaken))),
             (false, true, ChainFacts::Sound, Ok(Comparison::Last)),
             (false, false, ChainFacts::Sound, Ok(Comparison::Listed)),
         ] {

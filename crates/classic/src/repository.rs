@@ -1,6 +1,6 @@
 use crate::name::Companion;
-use crate::{BackupKind, BackupName, Chain, Context, Dat, DatState, Error, Event, Limit, Stamp};
-use std::collections::BTreeSet;
+use crate::{BackupKind, BackupName, Chain, Context, Dat, DatLine, DatState, Error, Event, Limit, Stamp};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -162,6 +162,7 @@ impl<'a> Repository<'a> {
             data.iter().filter(|name| name.is_full()).map(|name| name.stamp).collect();
         let lists: BTreeSet<Stamp> = dats.union(removing).copied().collect();
         let mut lone = lists.difference(&full_stamps).copied().peekable();
+        let mut listed = Listed::default();
         for name in data {
             while let Some(stamp) = lone.next_if(|stamp| *stamp <= name.stamp) {
                 survey.push_lone(stamp, read_dat(stamp));
@@ -170,7 +171,7 @@ impl<'a> Repository<'a> {
                 survey.push_full(*name, || read_dat(name.stamp));
                 continue;
             }
-            match owner(&survey.chains, *name) {
+            match listed.owner(&survey.chains, *name) {
                 Some(at) => survey.chains[at].files.push(*name),
                 None => survey.strays.push(*name),
             }
@@ -202,16 +203,26 @@ impl<'a> Repository<'a> {
     }
 }
 
-/// The chain that an incremental belongs to: that of the last full before it. Where that full is gone, or has the
-/// stamp of the incremental (two runs of Python's repozo in a second), the list of an earlier chain may claim it.
-fn owner(chains: &[Chain], name: BackupName) -> Option<usize> {
-    let last = chains.len().checked_sub(1)?;
-    let lists = |chain: &Chain| chain.lines().iter().any(|line| line.name() == Some(name));
-    let doubtful = chains[last].stamp() == name.stamp || !chains[last].has_full();
-    if doubtful && !lists(&chains[last]) {
-        return chains.iter().rposition(lists).or(Some(last));
+/// Which chain lists which file, as far as chains have been met; of two that do, the later.
+#[derive(Default)]
+struct Listed {
+    by_name: BTreeMap<BackupName, usize>,
+    chain_count: usize,
+}
+
+impl Listed {
+    /// The chain that an incremental belongs to: the one that lists it; one that no list names to that of the last
+    /// full before it.
+    ///
+    /// A later full may stand between a list and its incremental: Python's repozo makes one where the clock went
+    /// back, and one of the same second, if it is run twice.
+    fn owner(&mut self, chains: &[Chain], name: BackupName) -> Option<usize> {
+        for (at, chain) in chains.iter().enumerate().skip(self.chain_count) {
+            self.by_name.extend(chain.lines().iter().filter_map(DatLine::name).map(|name| (name, at)));
+        }
+        self.chain_count = chains.len();
+        self.by_name.get(&name).copied().or(chains.len().checked_sub(1))
     }
-    Some(last)
 }
 
 impl Survey {
@@ -221,7 +232,7 @@ impl Survey {
         match self.chains.last_mut().filter(|chain| chain.stamp() == name.stamp) {
             Some(chain) => {
                 chain.files.push(name);
-                if chain.lines().first().and_then(crate::DatLine::name) == Some(name) {
+                if chain.lines().first().and_then(DatLine::name) == Some(name) {
                     chain.full = name;
                 }
             }
@@ -237,7 +248,7 @@ impl Survey {
         if chain.has_no_lines() {
             return self.lone_dats.push(stamp);
         }
-        let first = chain.lines().first().and_then(crate::DatLine::name);
+        let first = chain.lines().first().and_then(DatLine::name);
         let named = first.filter(|name| name.is_full() && name.stamp == stamp);
         self.chains.push(Chain { full: named.unwrap_or(full), ..chain });
     }
@@ -287,6 +298,13 @@ impl Survey {
             files.chain([chain.stamp()]).max()
         };
         self.chains.iter().filter(|chain| limit.includes(chain.stamp())).max_by_key(newest)
+    }
+
+    /// The full of another chain that stands among the files of this one, or behind them: Python's repozo, which
+    /// joins by name, would join to that whatever is added to this.
+    pub(crate) fn overtaking(&self, chain: &Chain) -> Option<BackupName> {
+        let later = self.chains.iter().rfind(|other| other.has_full() && other.stamp() > chain.stamp());
+        later.map(|other| other.full)
     }
 
     /// The first and last stamps of data files.

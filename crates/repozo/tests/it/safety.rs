@@ -3,6 +3,7 @@
 
 mod found;
 mod found_again;
+mod found_by_sequences;
 mod keeping;
 mod names;
 mod reconciling;

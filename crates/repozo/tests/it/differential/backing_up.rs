@@ -1,9 +1,9 @@
 //! The same backup by both programs.
 
 use super::ledger::{Ledger, Snapshot, data_names, is_full, newest_stamp};
-use super::mess::messes_of;
+use super::mess::{Mess, messes_of};
 use super::tally::Excuse;
-use super::world::{Held, Outcome, World, hold, hold_manners};
+use super::world::{Held, Outcome, World, ends_in_check_of_index, hold, hold_manners, shown};
 use crate::common::args;
 use crate::interop::cell::Program;
 use crate::interop::deciding::Files;
@@ -20,6 +20,8 @@ enum Otherwise {
     WithoutTail,
     /// Without `-Q`.
     Thorough,
+    /// Without the index beside the database, if with it Python ends in a traceback of ZODB.
+    WithoutIndex,
 }
 
 impl World<'_> {
@@ -48,8 +50,10 @@ impl World<'_> {
         ours.files.put(&self.site.repository());
         let mut after_ours = self.ledger.clone();
         let is_made = ours.ran.status == 0 || ours.ran.stderr.contains("the backup was made, but ");
-        after_ours.note(&before, &ours.files, &snapshot, is_made, &now);
-        self.hold_truth(&mut after_ours, &ours.files, false)?;
+        after_ours.note(&before, &ours.files, &snapshot, is_made, &now, Program::Ours);
+        // `-Q` does not see of which database the older parts are: known to be weak.
+        let is_unseen = flags.contains('Q') && messes.contains(&Mess::Mixed);
+        self.hold_truth(&mut after_ours, &ours.files, is_unseen)?;
         if kept == Program::Ours {
             self.ledger = after_ours;
             self.set_clock(ours.ended_seconds);
@@ -58,11 +62,24 @@ impl World<'_> {
         self.set_clock(now_seconds);
         python.files.put(&self.site.repository());
         let mut after_python = self.ledger.clone();
-        after_python.note(&before, &python.files, &snapshot, python.ran.status == 0, &now);
+        let is_made = python.ran.status == 0 && !self.is_lost_at_once(&before, &python, &snapshot);
+        after_python.note(&before, &python.files, &snapshot, is_made, &now, Program::Python);
         let may_be_lost = !messes_of(&python.files, &after_python).is_empty();
         self.hold_truth(&mut after_python, &python.files, may_be_lost)?;
         self.ledger = after_python;
         Ok(())
+    }
+
+    /// Whether Python deleted the very backup that it acknowledged: of two fulls in one second `-k` keeps the one
+    /// whose name is the longer.
+    fn is_lost_at_once(&mut self, before: &Files, python: &Outcome, snapshot: &Snapshot) -> bool {
+        let is_new = data_names(&python.files).any(|name| !before.0.contains_key(name));
+        let newest = data_names(&python.files).max_by_key(|name| &name[..19]);
+        let holds =
+            newest.and_then(|name| self.ledger.made.get(name)).is_some_and(|made| **made == *snapshot);
+        let is_lost = python.files != *before && !is_new && !holds;
+        self.tally.lost_count += u64::from(is_lost);
+        is_lost
     }
 
     /// Every acknowledged state restores, with every byte checked. Where Python was at work it may be lost: then
@@ -83,7 +100,10 @@ impl World<'_> {
             if !is_true {
                 let is_refused = ran.status == 1 || ran.stderr.contains("is not a sound FileStorage");
                 hold(may_be_lost && is_refused, || {
-                    format!("-Rw -D {date} does not give the bytes of its moment (newest {newest}): {ran:?}")
+                    format!(
+                        "-Rw -D {date} does not give the bytes of its moment (newest {newest}): {}",
+                        shown(&ran)
+                    )
                 })?;
                 ledger.acknowledged[at].is_lost = true;
                 self.tally.lost_count += 1;
@@ -137,6 +157,9 @@ impl World<'_> {
         if flags.contains('Q') && ends_with_empty_line(before) {
             possible.push(Otherwise::Thorough);
         }
+        if self.index_path().exists() {
+            possible.push(Otherwise::WithoutIndex);
+        }
         let mut reasons = Vec::new();
         for changes in subsets(&possible) {
             let result = if is_behind {
@@ -172,6 +195,7 @@ impl World<'_> {
             Otherwise::At(_) => Excuse::SeesBackupsOfTheFuture,
             Otherwise::WithoutTail => Excuse::LeavesTheTailOut,
             Otherwise::Thorough => Excuse::ComparesBehindAnEmptyIncrement,
+            Otherwise::WithoutIndex => Excuse::PassesOverAForeignIndex,
         });
         excuses
             .chain(is_kept.then_some(Excuse::KeepsBackupsOfAnotherHistory))
@@ -187,7 +211,7 @@ impl World<'_> {
         now_seconds: u64,
     ) -> Outcome {
         let (mut flags, mut at_seconds) = (flags.to_owned(), now_seconds);
-        let data = self.data();
+        let (data, index) = (self.data(), fs::read(self.index_path()).ok());
         for change in changes {
             match change {
                 Otherwise::At(seconds) => at_seconds = *seconds,
@@ -195,9 +219,15 @@ impl World<'_> {
                     fs::write(self.site.source(), &data[..self.committed_len]).unwrap();
                 }
                 Otherwise::Thorough => flags = flags.replace('Q', ""),
+                Otherwise::WithoutIndex => {}
             }
         }
-        let outcome = self.outcome(Program::Python, &flags, before, at_seconds);
+        let mut outcome = self.outcome(Program::Python, &flags, before, at_seconds);
+        if changes.contains(&Otherwise::WithoutIndex) && ends_in_check_of_index(&outcome.ran.stderr) {
+            fs::remove_file(self.index_path()).unwrap();
+            outcome = self.outcome(Program::Python, &flags, before, at_seconds);
+            fs::write(self.index_path(), index.unwrap()).unwrap();
+        }
         fs::write(self.site.source(), data).unwrap();
         outcome
     }

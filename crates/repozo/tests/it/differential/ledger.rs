@@ -1,7 +1,9 @@
 //! What was backed up in truth: kept beside the programs, which know nothing of it.
 
+use crate::interop::cell::Program;
 use crate::interop::deciding::Files;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 /// The committed bytes of the database at one moment.
@@ -30,10 +32,19 @@ impl Snapshot {
 pub(crate) struct Acknowledged {
     pub(crate) date: String,
     pub(crate) snapshot: Arc<Snapshot>,
+    /// The data file that holds it.
+    holder: String,
     /// The full of its chain.
     full: String,
     /// Python's repozo spoilt it, and ours refuses it.
     pub(crate) is_lost: bool,
+}
+
+impl fmt::Display for Acknowledged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lost = if self.is_lost { ", lost" } else { "" };
+        write!(f, "{} ({} bytes{lost})", self.date, self.snapshot.bytes.len())
+    }
 }
 
 /// All that was backed up and not deleted since.
@@ -72,10 +83,16 @@ impl Ledger {
         snapshot: &Arc<Snapshot>,
         said_so: bool,
         now: &str,
+        by: Program,
     ) {
         let new = data_names(after).find(|name| !before.0.contains_key(*name)).cloned();
         self.made.retain(|name, _| after.0.contains_key(name));
-        self.acknowledged.retain(|acknowledged| after.0.contains_key(&acknowledged.full));
+        // Where `-k` of Python met two files of one second, it may leave half a chain.
+        let is_there = |acknowledged: &Acknowledged| {
+            let is_whole = by == Program::Ours || after.0.contains_key(&acknowledged.holder);
+            is_whole && after.0.contains_key(&acknowledged.full)
+        };
+        self.acknowledged.retain(is_there);
         if let Some(name) = &new {
             self.made.insert(name.clone(), snapshot.clone());
         }
@@ -85,10 +102,25 @@ impl Ledger {
             None if newest_stamp(after).is_some_and(|newest| newest <= now) => now.to_owned(),
             None => return,
         };
+        if new.is_some() {
+            self.forget_times_of_nothing_from(&date);
+        }
         let holder = new.or_else(|| data_names(after).max_by_key(|name| &name[..19]).cloned());
-        let full = holder.and_then(|name| full_of(after, &name));
-        if let Some(full) = full.filter(|_| said_so) {
-            self.acknowledged.push(Acknowledged { date, snapshot: snapshot.clone(), full, is_lost: false });
+        if let Some(holder) = holder.filter(|_| said_so)
+            && let Some(full) = full_of(after, &holder)
+        {
+            let snapshot = snapshot.clone();
+            self.acknowledged.push(Acknowledged { date, snapshot, holder, full, is_lost: false });
+        }
+    }
+
+    /// No file tells when there was nothing to do. Behind a clock that went back a new backup may get an earlier
+    /// stamp than such a moment, and is what is restored for it then: what was acknowledged is found by its stamp.
+    fn forget_times_of_nothing_from(&mut self, date: &str) {
+        for acknowledged in &mut self.acknowledged {
+            if acknowledged.date.as_str() >= date {
+                acknowledged.date = acknowledged.holder[..19].to_owned();
+            }
         }
     }
 
@@ -108,7 +140,7 @@ fn full_of(files: &Files, name: &str) -> Option<String> {
         return Some(name.to_owned());
     }
     let lists = |bytes: &[u8]| String::from_utf8_lossy(bytes).lines().any(|line| line.contains(name));
-    let dat = files.0.iter().rfind(|(dat, bytes)| dat.ends_with(".dat") && lists(bytes))?.0;
-    let fulls = ["fs", "fsz"].iter().map(|ending| dat.replace("dat", ending));
-    fulls.into_iter().find(|full| files.0.contains_key(full))
+    let (_, bytes) = files.0.iter().rfind(|(dat, bytes)| dat.ends_with(".dat") && lists(bytes))?;
+    let first = std::str::from_utf8(bytes).unwrap().split_whitespace().next()?;
+    Some(first.rsplit('/').next()?.to_owned())
 }

@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) enum Mess {
     /// Two data files have one stamp, and perhaps one index.
     SharedStamp,
-    /// A list is not in the order of the names, or its lines overlap, or leave a hole.
+    /// A list is not in the order of the names, or its lines overlap, leave a hole, or
+    /// name what is gone.
     OutOfOrder,
     /// By its name, an incremental follows the full of another chain than that of its list.
     Interleaved,
@@ -61,20 +62,25 @@ impl Line<'_> {
 }
 
 fn look_at_list(lines: &[Line<'_>], ledger: &Ledger, messes: &mut BTreeSet<Mess>) {
+    // A full stands before an increment of its second.
+    let key = |line: &Line<'_>| (line.name[..19].to_owned(), !is_full(line.name), line.name.len());
+    if lines.windows(2).any(|pair| key(&pair[0]) >= key(&pair[1])) {
+        messes.insert(Mess::OutOfOrder);
+    }
     let mut joined = Vec::new();
-    for (at, line) in lines.iter().enumerate() {
-        if line.start_pos != joined.len() || at > 0 && line.name <= lines[at - 1].name {
-            messes.insert(Mess::OutOfOrder);
-            return;
-        }
-        let Some(snapshot) = ledger.made.get(line.name) else {
+    for line in lines {
+        let made = ledger.made.get(line.name);
+        let Some(made) = made.filter(|_| line.start_pos == joined.len()) else {
             messes.insert(Mess::OutOfOrder);
             return;
         };
-        joined.extend_from_slice(&snapshot.bytes[line.start_pos..line.end_pos]);
-        if joined != snapshot.bytes {
+        // Ours may put an increment of no bytes where its name belongs.
+        if line.end_pos == line.start_pos {
+            continue;
+        }
+        joined.extend_from_slice(&made.bytes[line.start_pos..line.end_pos]);
+        if joined != made.bytes {
             messes.insert(Mess::Mixed);
-            return;
         }
     }
 }

@@ -5,7 +5,7 @@ use super::ledger::newest_stamp;
 use super::mess::{Mess, messes_of};
 use super::step::Date;
 use super::tally::Excuse;
-use super::world::{Held, World, hold, hold_manners};
+use super::world::{Held, World, hold, hold_manners, shown};
 use crate::common::args;
 use crate::interop::cell::Program;
 use crate::interop::deciding::Files;
@@ -115,7 +115,11 @@ impl World<'_> {
             self.set_clock(seconds_of(newest));
             let later = self.recovered(Program::Python, &args, &old);
             self.set_clock(now_seconds);
-            if same_recovery(&later, &ours) {
+            let is_index_left = leaves_the_old_index(&later, &ours, &old);
+            if is_index_left {
+                self.tally.excuse(Excuse::RemovesTheOldIndex);
+            }
+            if is_index_left || same_recovery(&later, &ours) {
                 self.tally.excuse(Excuse::SeesBackupsOfTheFuture);
                 return Ok(());
             }
@@ -178,7 +182,7 @@ impl World<'_> {
             // Sizes do not tell of which database bytes are.
             let is_invisible = quick && ran.status == 0;
             hold(is_true || is_invisible || verified.status == 1, || {
-                format!("verify is content, but -Rw -D {date} gives {ran:?}")
+                format!("verify is content, but -Rw -D {date} gives {}", shown(&ran))
             })?;
         }
         Ok(())
@@ -206,7 +210,7 @@ fn old_target() -> Files {
     Files(files.into_iter().map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec())).collect())
 }
 
-/// Whether a text has one of the forms that Python's help names, and is a possible date.
+/// Whether a text has one of the forms that Python's help names, and is a possible date; a leap second is one.
 fn is_date(text: &str) -> bool {
     let fields: Vec<&str> = text.split('-').collect();
     let widths = [4, 2, 2, 2, 2, 2];
@@ -227,5 +231,5 @@ fn is_date(text: &str) -> bool {
         _ => 31,
     };
     let is_day = (1..=12).contains(&month) && (1..=days).contains(&day);
-    is_day && numbers[3..].iter().zip([24, 60, 60]).all(|(number, limit)| *number < limit)
+    is_day && numbers[3..].iter().zip([24, 60, 61]).all(|(number, limit)| *number < limit)
 }

@@ -77,10 +77,10 @@ fn take_all(site: &mut Site, steps: &[Step], taken: &mut String) -> Result<Tally
     let mut world = World::new(site);
     for step in steps {
         writeln!(taken, "  {}  {step}", world.now()).unwrap();
-        world.take(step)?;
+        world.take(step).map_err(|why| format!("{why}\n{}", world.shown()))?;
     }
     writeln!(taken, "  {}  at the end", world.now()).unwrap();
-    at_the_end(&mut world)?;
+    at_the_end(&mut world).map_err(|why| format!("{why}\n{}", world.shown()))?;
     world.tally.sequence_count = 1;
     Ok(world.tally)
 }

@@ -22,6 +22,8 @@ pub(crate) enum Excuse {
     RefusesWhileTheClockIsBehind,
     /// 20: ours does what Python does when the clock has caught up.
     SeesBackupsOfTheFuture,
+    /// 24: an index of another database, which ends ZODB in a traceback. Ours does what Python does without it.
+    PassesOverAForeignIndex,
     /// 29: `-k` met backups with later transactions, or none in common. Ours makes the backup that Python makes
     /// without `-k`, keeps those, says so, and deletes what else Python deletes.
     KeepsBackupsOfAnotherHistory,

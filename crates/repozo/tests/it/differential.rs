@@ -10,6 +10,7 @@
 //! `make differential SEED=17 COUNT=1` replays the sequence of seed 17.
 
 mod backing_up;
+mod excusing;
 mod ledger;
 mod mess;
 mod reading;
@@ -38,6 +39,7 @@ fn assert_all_is_exercised(tally: &Tally) {
         Excuse::WaitsForTheNextSecond,
         Excuse::ComparesBehindAnEmptyIncrement,
         Excuse::LeavesTheTailOut,
+        Excuse::RemovesTheOldIndex,
         Excuse::RefusesWhatIsNoDate,
         Excuse::RefusesWhileTheClockIsBehind,
         Excuse::SeesBackupsOfTheFuture,

@@ -111,3 +111,39 @@ fn assert_same_at(site: &mut Site, date: &str, history: &str) {
     }
     assert!(date.len() < 19 || !ours.stderr.contains("warning"), "{at}: {}", ours.stderr);
 }
+
+/// ZODB looks for a transaction where the index says that the database ends. With the index of another database,
+/// as a pack leaves it, that is in the middle of a record, and may be no text where ZODB expects some.
+#[test]
+fn an_index_of_another_database_that_ends_zodb_in_a_traceback_is_passed_over() {
+    let (mut site, moment) = (Site::new(), HISTORIES[0].moments.last().unwrap());
+    let looked_at = |end: usize| {
+        let len = usize::try_from(u64::from_be_bytes(moment.data[end - 8..end].try_into().unwrap())).ok()?;
+        moment.data.get(end.checked_sub(8 + len)?.checked_sub(4)? + 4 + 16)
+    };
+    let end = (100..moment.data.len()).find(|end| looked_at(*end).is_some_and(|status| !status.is_ascii()));
+    let mut index = Vec::new();
+    filestorage::Index::new().save(u64::try_from(end.unwrap()).unwrap(), &mut index).unwrap();
+    let back_up = |site: &mut Site, program, index: Option<&[u8]>| {
+        site.start_again();
+        site.next_step(0, moment);
+        let path = site.source().with_file_name("Data.fs.index");
+        match index {
+            Some(index) => fs::write(path, index).unwrap(),
+            None => fs::remove_file(path).unwrap(),
+        }
+        let args = args!["-B", "-r", site.repository(), "-f", site.source()];
+        site.run(program, &args)
+    };
+    let ran = back_up(&mut site, Program::Python, Some(&index));
+    assert!(ran.status == 1 && ran.stderr.contains("UnicodeDecodeError"), "{}", ran.stderr);
+    back_up(&mut site, Program::Python, None).expect_success();
+    let without = contents(&site);
+    back_up(&mut site, Program::Ours, Some(&index)).expect_success();
+    assert!(contents(&site) == without, "what Python does without the index");
+}
+
+fn contents(site: &Site) -> Vec<(String, Vec<u8>)> {
+    let dir = site.repository();
+    names(&dir).into_iter().map(|name| (name.clone(), content(&dir.join(name)))).collect()
+}

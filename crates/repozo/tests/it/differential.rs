@@ -43,6 +43,7 @@ fn assert_all_is_exercised(tally: &Tally) {
         Excuse::RefusesWhatIsNoDate,
         Excuse::RefusesWhileTheClockIsBehind,
         Excuse::SeesBackupsOfTheFuture,
+        Excuse::PassesOverAForeignIndex,
         Excuse::KeepsBackupsOfAnotherHistory,
     ] {
         assert!(tally.excuses.contains_key(&excuse), "{excuse:?} was never met:\n{tally}");

@@ -10,7 +10,7 @@
 
 pub(crate) mod cell;
 pub(crate) mod deciding;
-mod history;
+pub(crate) mod history;
 mod restoring;
 pub(crate) mod site;
 mod weaknesses;

@@ -33,8 +33,14 @@ pub(crate) enum Step {
     OldIndex {
         which: usize,
     },
+    /// The index beside the database is that of another one, and leads into the middle of a record.
+    MisleadingIndex,
     /// Half of the index beside the database is gone.
     CutIndex,
+    /// Somebody removes an index from the repository.
+    RemoveIndexOfBackup {
+        which: usize,
+    },
     /// The database is again what it was at an earlier backup.
     RollBack {
         which: usize,
@@ -126,6 +132,10 @@ impl Step {
         let is_calm = rng.u8(..3) == 0;
         let mut steps = Vec::new();
         while steps.len() < count {
+            if rng.u8(..50) == 0 {
+                steps.extend(Step::rare(&mut rng, is_calm));
+                continue;
+            }
             let step = Step::any(&mut rng);
             if is_calm && matches!(step, Step::GoBack { .. } | Step::RollBack { .. }) {
                 continue;
@@ -136,6 +146,38 @@ impl Step {
             steps.push(step);
         }
         steps
+    }
+
+    /// What chance alone seldom brings together.
+    fn rare(rng: &mut Rng, is_calm: bool) -> Vec<Step> {
+        let kept = one(rng, &Program::ALL);
+        let commit = |size| Step::Commit { objects: 3, size, pool: 6, index: "keep" };
+        let back_up = |flags: &str, kept| Step::BackUp { flags: flags.to_owned(), kept };
+        let pass = Step::Pass { seconds: 60 };
+        match rng.u8(..if is_calm { 1 } else { 2 }) {
+            // An increment of no bytes, and then another database that is longer.
+            0 => vec![
+                Step::Vote { size: 100 },
+                pass.clone(),
+                back_up("Q", Program::Python),
+                commit(700),
+                Step::Pack,
+                commit(9000),
+                pass,
+                back_up("Q", kept),
+            ],
+            // A full among the increments of an older chain.
+            _ => vec![
+                pass.clone(),
+                back_up("F", kept),
+                pass.clone(),
+                commit(100),
+                back_up("Q", Program::Ours),
+                Step::GoBack { seconds: 30 },
+                back_up("F", Program::Python),
+                pass,
+            ],
+        }
     }
 
     fn any(rng: &mut Rng) -> Step {
@@ -155,8 +197,10 @@ impl Step {
             37..=38 => Step::Finish,
             39..=43 => Step::Pack,
             44 => Step::RemoveIndex,
-            45..=47 => Step::OldIndex { which },
-            48 => Step::CutIndex,
+            45..=46 => Step::OldIndex { which },
+            47 => Step::MisleadingIndex,
+            48 if rng.bool() => Step::CutIndex,
+            48 => Step::RemoveIndexOfBackup { which },
             49 => Step::RollBack { which },
             50..=55 => Step::Pass { seconds: seconds(rng) },
             56..=57 => Step::GoBack { seconds: seconds(rng) },

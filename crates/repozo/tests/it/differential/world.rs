@@ -6,6 +6,7 @@ use super::tally::Tally;
 use crate::common::args;
 use crate::interop::cell::Program;
 use crate::interop::deciding::Files;
+use crate::interop::history::misleading_index;
 use crate::interop::site::Site;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -108,9 +109,21 @@ impl<'a> World<'a> {
                     fs::write(self.index_path(), &snapshot.index).unwrap();
                 }
             }
+            Step::MisleadingIndex => {
+                if let Some(index) = misleading_index(&self.data()) {
+                    fs::write(self.index_path(), index).unwrap();
+                }
+            }
             Step::CutIndex => {
                 if let Ok(index) = fs::read(self.index_path()) {
                     fs::write(self.index_path(), &index[..index.len() / 2]).unwrap();
+                }
+            }
+            Step::RemoveIndexOfBackup { which } => {
+                let names = testkit::names(&self.site.repository());
+                let indexes: Vec<_> = names.iter().filter(|name| name.ends_with(".index")).collect();
+                if !indexes.is_empty() {
+                    fs::remove_file(self.site.repository().join(indexes[which % indexes.len()])).unwrap();
                 }
             }
             Step::RollBack { which } => {

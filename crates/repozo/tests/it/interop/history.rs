@@ -316,3 +316,16 @@ pub(crate) fn show(moment: &Moment, path: &Path) {
         None => drop(fs::remove_file(index_path)),
     }
 }
+
+/// An index of another database, by which the last transaction begins where no text is: in the middle of a record.
+pub(crate) fn misleading_index(data: &[u8]) -> Option<Vec<u8>> {
+    let status_at = |end: usize| {
+        let len = u64::from_be_bytes(data[end - 8..end].try_into().unwrap());
+        let start = end.checked_sub(8 + usize::try_from(len).ok()?).filter(|start| *start >= 4)?;
+        data.get(start + 16)
+    };
+    let end = (100..data.len()).find(|end| status_at(*end).is_some_and(|status| !status.is_ascii()))?;
+    let mut index = Vec::new();
+    filestorage::Index::new().save(u64::try_from(end).unwrap(), &mut index).unwrap();
+    Some(index)
+}

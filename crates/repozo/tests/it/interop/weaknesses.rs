@@ -1,7 +1,7 @@
 //! Where the two programs meet a state that only one of them copes with, or that only the other one makes.
 
 use super::cell::{Cell, Program, Writer};
-use super::history::HISTORIES;
+use super::history::{HISTORIES, misleading_index};
 use super::site::Site;
 use crate::common::{args, content};
 use std::fs;
@@ -117,13 +117,7 @@ fn assert_same_at(site: &mut Site, date: &str, history: &str) {
 #[test]
 fn an_index_of_another_database_that_ends_zodb_in_a_traceback_is_passed_over() {
     let (mut site, moment) = (Site::new(), HISTORIES[0].moments.last().unwrap());
-    let looked_at = |end: usize| {
-        let len = usize::try_from(u64::from_be_bytes(moment.data[end - 8..end].try_into().unwrap())).ok()?;
-        moment.data.get(end.checked_sub(8 + len)?.checked_sub(4)? + 4 + 16)
-    };
-    let end = (100..moment.data.len()).find(|end| looked_at(*end).is_some_and(|status| !status.is_ascii()));
-    let mut index = Vec::new();
-    filestorage::Index::new().save(u64::try_from(end.unwrap()).unwrap(), &mut index).unwrap();
+    let index = misleading_index(&moment.data).unwrap();
     let back_up = |site: &mut Site, program, index: Option<&[u8]>| {
         site.start_again();
         site.next_step(0, moment);

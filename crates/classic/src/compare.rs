@@ -6,7 +6,7 @@ use crate::plan::Compared;
 use crate::source::Source;
 use crate::sum::Summing;
 use crate::{BackupName, Context, Error, Event, Part, Phase, Repository, Sum};
-use filestorage::Boundary;
+use filestorage::{Boundary, Magic, transaction_before};
 use std::cell::Cell;
 
 /// What was compared, and with what result.
@@ -36,8 +36,8 @@ impl Comparing {
     }
 }
 
-/// Quick: the sum of the last part that is not empty against the same bytes of the source; of the files of
-/// the chain only the lengths are looked at.
+/// Quick: the sum of the last part that is not empty against the same bytes of the source, and whether the parts
+/// begin where transactions of the source do; of the files of the chain only the lengths are looked at.
 ///
 /// # Errors
 /// When the source cannot be read.
@@ -71,10 +71,24 @@ pub(crate) fn compare_last(
     let path = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
     let Part { start_pos, end_pos, sum, .. } = *last;
     ctx.tell(&Event::ComparedLast { path, start_pos, end_pos, sum, source_sum });
-    if source_sum != sum {
+    if source_sum != sum || !begin_at_boundaries(source, parts)? {
         return Ok(Comparing::ended(Compared::Different, parts));
     }
     Comparing::equal(source, parts.to_vec())
+}
+
+/// Whether a transaction of the source ends where each part begins, as far as its length tells, which stands at
+/// both of its ends. Behind an increment of no bytes Python's repozo compares nothing, and may have gone on with
+/// another database: of that, hardly any transaction ends there.
+fn begin_at_boundaries(source: &Source, parts: &[Part]) -> Result<bool, Error> {
+    for part in parts.iter().filter(|part| part.start_pos > Magic::LEN && !part.is_empty()) {
+        let before =
+            transaction_before(source.bytes(), part.start_pos).map_err(|error| source.error(error))?;
+        if before.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// A conversion for Python 3 writes the magic anew, in place: the one change that a sum of the last part, and

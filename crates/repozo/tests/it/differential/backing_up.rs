@@ -35,8 +35,9 @@ impl World<'_> {
         let mut after_ours = self.ledger.clone();
         let is_made = ours.ran.status == 0 || ours.ran.stderr.contains("the backup was made, but ");
         after_ours.note(&before, &ours.files, &snapshot, is_made, &now, Program::Ours);
-        // `-Q` does not see of which database the older parts are: known to be weak.
+        // `-Q` reads the last part alone. The others may be another database's, if its transactions end where they do.
         let is_unseen = flags.contains('Q') && messes.contains(&Mess::Mixed);
+        let is_unseen = is_unseen && snapshot.has_boundaries(newest_starts(&before));
         self.hold_truth(&mut after_ours, &ours.files, is_unseen)?;
         if kept == Program::Ours {
             self.ledger = after_ours;
@@ -54,15 +55,15 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Whether Python deleted the very backup that it acknowledged: of two fulls in one second `-k` keeps the one
-    /// whose name is the longer.
+    /// Whether Python acknowledged what it has not: of two fulls in one second `-k` keeps the one whose name is the
+    /// longer; and of an increment that has the second of its full nothing is seen.
     fn is_lost_at_once(&mut self, before: &Files, python: &Outcome, snapshot: &Snapshot) -> bool {
         let is_new = data_names(&python.files).any(|name| !before.0.contains_key(name));
         let newest = data_names(&python.files).max_by_key(|name| &name[..19]);
         let holds =
             newest.and_then(|name| self.ledger.made.get(name)).is_some_and(|made| **made == *snapshot);
-        let is_lost = python.files != *before && !is_new && !holds;
-        self.tally.lost_count += u64::from(is_lost);
+        let is_lost = !is_new && !holds;
+        self.tally.lost_of_python_count += u64::from(is_lost);
         is_lost
     }
 
@@ -90,7 +91,10 @@ impl World<'_> {
                     )
                 })?;
                 ledger.acknowledged[at].is_lost = true;
-                self.tally.lost_count += 1;
+                match ledger.acknowledged[at].by {
+                    Program::Python => self.tally.lost_of_python_count += 1,
+                    Program::Ours => self.tally.lost_of_ours_count += 1,
+                }
             }
         }
         // Whoever wrote an index, it is the one that ZODB makes of the data, or somebody's mess.
@@ -123,4 +127,11 @@ impl World<'_> {
 pub(crate) fn seconds_of(stamp: &str) -> u64 {
     let time = classic::Stamp::parse(stamp.as_bytes()).and_then(|stamp| stamp.time()).unwrap();
     time.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+}
+
+/// Where the parts of the newest list start.
+fn newest_starts(files: &Files) -> Vec<usize> {
+    let newest = files.0.iter().rfind(|(name, _)| name.ends_with(".dat"));
+    let lines = newest.map(|(_, bytes)| std::str::from_utf8(bytes).unwrap().lines());
+    lines.into_iter().flatten().map(|line| line.split_whitespace().nth(1).unwrap().parse().unwrap()).collect()
 }

@@ -15,15 +15,25 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    /// The tids of the transactions.
-    pub(crate) fn tids(&self) -> BTreeSet<u64> {
+    /// Where transactions begin, and their tids.
+    fn transactions(&self) -> BTreeMap<usize, u64> {
         let number = |at: usize| u64::from_be_bytes(self.bytes[at..at + 8].try_into().unwrap());
-        let (mut tids, mut pos) = (BTreeSet::new(), 4);
+        let (mut transactions, mut pos) = (BTreeMap::new(), 4);
         while pos < self.bytes.len() {
-            tids.insert(number(pos));
+            transactions.insert(pos, number(pos));
             pos += usize::try_from(number(pos + 8)).unwrap() + 8;
         }
-        tids
+        transactions
+    }
+
+    pub(crate) fn tids(&self) -> BTreeSet<u64> {
+        self.transactions().into_values().collect()
+    }
+
+    /// Whether a transaction begins at each of these positions, or the database does.
+    pub(crate) fn has_boundaries(&self, positions: Vec<usize>) -> bool {
+        let transactions = self.transactions();
+        positions.into_iter().all(|pos| pos == 0 || transactions.contains_key(&pos))
     }
 }
 
@@ -36,6 +46,8 @@ pub(crate) struct Acknowledged {
     holder: String,
     /// The full of its chain.
     full: String,
+    /// Who said so.
+    pub(crate) by: Program,
     /// Python's repozo spoilt it, and ours refuses it.
     pub(crate) is_lost: bool,
 }
@@ -43,7 +55,7 @@ pub(crate) struct Acknowledged {
 impl fmt::Display for Acknowledged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lost = if self.is_lost { ", lost" } else { "" };
-        write!(f, "{} ({} bytes{lost})", self.date, self.snapshot.bytes.len())
+        write!(f, "{} ({:?}, {} bytes{lost})", self.date, self.by, self.snapshot.bytes.len())
     }
 }
 
@@ -110,7 +122,7 @@ impl Ledger {
             && let Some(full) = full_of(after, &holder)
         {
             let snapshot = snapshot.clone();
-            self.acknowledged.push(Acknowledged { date, snapshot, holder, full, is_lost: false });
+            self.acknowledged.push(Acknowledged { date, snapshot, holder, full, by, is_lost: false });
         }
     }
 

@@ -42,8 +42,10 @@ pub(crate) struct Tally {
     pub(crate) verification_count: u64,
     /// Restores by ours alone, of acknowledged states, compared with the truth.
     pub(crate) truth_count: u64,
-    /// States that Python acknowledged, or spoilt, and that ours refuses to restore.
-    pub(crate) lost_count: u64,
+    /// States that Python acknowledged and spoilt itself, and that ours refuses to restore.
+    pub(crate) lost_of_python_count: u64,
+    /// States that ours acknowledged, and Python spoilt.
+    pub(crate) lost_of_ours_count: u64,
     pub(crate) excuses: BTreeMap<Excuse, u64>,
 }
 
@@ -59,7 +61,8 @@ impl Tally {
         self.recovery_count += other.recovery_count;
         self.verification_count += other.verification_count;
         self.truth_count += other.truth_count;
-        self.lost_count += other.lost_count;
+        self.lost_of_python_count += other.lost_of_python_count;
+        self.lost_of_ours_count += other.lost_of_ours_count;
         for (excuse, count) in &other.excuses {
             *self.excuses.entry(*excuse).or_default() += count;
         }
@@ -75,7 +78,8 @@ impl fmt::Display for Tally {
             (self.recovery_count, "recoveries compared"),
             (self.verification_count, "verifications compared"),
             (self.truth_count, "restores compared with the truth"),
-            (self.lost_count, "states that Python's repozo spoilt, refused by ours"),
+            (self.lost_of_python_count, "backups of Python that it spoilt, refused by ours"),
+            (self.lost_of_ours_count, "backups of ours that Python spoilt, refused by ours"),
         ] {
             writeln!(f, "{count:>10} {what}")?;
         }

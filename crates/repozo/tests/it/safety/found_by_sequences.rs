@@ -38,3 +38,27 @@ fn a_full_that_python_makes_among_the_increments_of_a_chain_takes_none_of_them()
         assert_all_restore(&room);
     }
 }
+
+/// Behind an increment of no bytes `-Q` of Python compares nothing: the database was packed, and had grown longer,
+/// and its bytes from the middle of a record on became the next increment. `-Q` of ours looked at that one alone,
+/// found it equal, and acknowledged a chain that restores to no database.
+#[test]
+fn quick_does_not_go_on_behind_an_increment_of_another_database() {
+    for flags in ["Q", "Qz", ""] {
+        let (mut room, mut python) = (Room::new(), Oracle::start());
+        room.backup("").expect_success();
+        room.database.vote(&[(7, 50)]);
+        room.put_database();
+        python.repozo(&room.backup_args("Q"), START + 60).expect_success();
+        assert!(room.dat(&format!("{FULL}.dat")).lines().count() == 2, "an increment of no bytes");
+        room.database.abort();
+        room.database.pack(3);
+        room.database.commit(&[(1, 5000)]);
+        room.put_database();
+        python.repozo(&room.backup_args("Q"), START + 120).expect_success();
+        room.pass(180);
+        room.backup(flags).expect_success();
+        assert!(room.names().iter().any(|name| name.starts_with(NEXT) && name.contains(".fs")), "{flags}");
+        assert!(room.recovered(&["-w"]) == room.database.bytes(), "{flags}");
+    }
+}

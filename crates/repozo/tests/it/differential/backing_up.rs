@@ -1,6 +1,6 @@
 //! The same backup by both programs.
 
-use super::ledger::{Ledger, Snapshot, data_names, newest_stamp};
+use super::ledger::{Ledger, Snapshot, data_names, newest_data, newest_stamp};
 use super::mess::{Mess, messes_of};
 use super::tally::Excuse;
 use super::world::{Held, Outcome, World, hold, hold_manners, shown};
@@ -59,7 +59,7 @@ impl World<'_> {
     /// longer; and of an increment that has the second of its full nothing is seen.
     fn is_lost_at_once(&mut self, before: &Files, python: &Outcome, snapshot: &Snapshot) -> bool {
         let is_new = data_names(&python.files).any(|name| !before.0.contains_key(name));
-        let newest = data_names(&python.files).max_by_key(|name| &name[..19]);
+        let newest = newest_data(&python.files);
         let holds =
             newest.and_then(|name| self.ledger.made.get(name)).is_some_and(|made| **made == *snapshot);
         let is_lost = !is_new && !holds;

@@ -81,9 +81,14 @@ pub(crate) fn data_names(files: &Files) -> impl Iterator<Item = &String> {
     files.0.keys().filter(|name| is_data(name))
 }
 
+/// The newest data file: within one second a full stands before an increment.
+pub(crate) fn newest_data(files: &Files) -> Option<&String> {
+    data_names(files).max_by_key(|name| (&name[..19], !is_full(name), name.len()))
+}
+
 /// The stamp of the newest data file.
 pub(crate) fn newest_stamp(files: &Files) -> Option<&str> {
-    data_names(files).map(|name| &name[..19]).max()
+    newest_data(files).map(|name| &name[..19])
 }
 
 impl Ledger {
@@ -117,7 +122,7 @@ impl Ledger {
         if new.is_some() {
             self.forget_times_of_nothing_from(&date);
         }
-        let holder = new.or_else(|| data_names(after).max_by_key(|name| &name[..19]).cloned());
+        let holder = new.or_else(|| newest_data(after).cloned());
         if let Some(holder) = holder.filter(|_| said_so)
             && let Some(full) = full_of(after, &holder)
         {

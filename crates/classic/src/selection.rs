@@ -88,7 +88,7 @@ fn no_files(survey: &Survey, limit: &Limit) -> Error {
 /// The name of a data file, and where its bytes start and end.
 type Laid = (BackupName, u64, u64);
 
-/// If lines in the order of their names overlap: the names of those that lead to the last one, each starting
+/// If lines in their order overlap: the names of those that lead to the last one, each starting
 /// where one before it ends, from a full on.
 fn path_to_last(lines: &[Laid]) -> Option<Vec<BackupName>> {
     if lines.windows(2).all(|pair| pair[0].2 <= pair[1].1) {
@@ -162,11 +162,10 @@ impl<'a> Laying<'a> {
         if let Some(missing) = self.lines.keys().find(|name| !self.is_there(files, **name)) {
             return Err(self.fault(Fault::Missing(*missing)));
         }
-        let left_out = self.leave_out_overlaps();
-        let files = files.iter().filter(|name| !left_out.contains(name));
-        let mut names: Vec<BackupName> = files.chain(self.lines.keys()).copied().collect();
-        names.sort();
+        let mut names: Vec<BackupName> = files.iter().chain(self.lines.keys()).copied().collect();
+        self.sort(&mut names);
         names.dedup();
+        self.leave_out_overlaps(&mut names);
         let mut pieces = Vec::new();
         for name in names {
             match self.lines.get(&name).cloned() {
@@ -186,19 +185,25 @@ impl<'a> Laying<'a> {
         Ok(Selection { full: self.chain.full, pieces })
     }
 
+    /// By stamp; of one second there are several where Python's repozo was run again: their list has them in order.
+    fn sort(&self, names: &mut [BackupName]) {
+        let lines = self.chain.lines().iter().enumerate();
+        let numbers: BTreeMap<BackupName, usize> =
+            lines.filter_map(|(number, line)| Some((line.name()?, number))).collect();
+        names.sort_by_key(|name| (name.stamp, numbers.get(name).copied().unwrap_or(usize::MAX), *name));
+    }
+
     /// Where Python's repozo and ours were at work at once, both may have backed up the same bytes. The state
     /// of the last name is its file and what that was built upon, wherever all of it is there.
-    fn leave_out_overlaps(&mut self) -> Vec<BackupName> {
-        let lines: Vec<Laid> =
-            self.lines.iter().map(|(name, line)| (*name, line.start_pos, line.end_pos)).collect();
-        let Some(built_upon) = path_to_last(&lines) else { return Vec::new() };
-        let left_out: Vec<BackupName> =
-            lines.iter().map(|line| line.0).filter(|name| !built_upon.contains(name)).collect();
-        for name in &left_out {
+    fn leave_out_overlaps(&mut self, names: &mut Vec<BackupName>) {
+        let line = |name: &BackupName| self.lines.get(name).map(|line| (*name, line.start_pos, line.end_pos));
+        let lines: Vec<Laid> = names.iter().filter_map(line).collect();
+        let Some(built_upon) = path_to_last(&lines) else { return };
+        for (name, _, _) in lines.iter().filter(|line| !built_upon.contains(&line.0)) {
             self.lines.remove(name);
+            names.retain(|other| other != name);
             self.ctx.notice(Notice::LeftOutOverlap(self.repository.path_of(name)));
         }
-        left_out
     }
 
     /// A line may be newer than the listing: a backup ended in between.

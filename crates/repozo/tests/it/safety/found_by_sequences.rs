@@ -62,3 +62,31 @@ fn quick_does_not_go_on_behind_an_increment_of_another_database() {
         assert!(room.recovered(&["-w"]) == room.database.bytes(), "{flags}");
     }
 }
+
+/// Python made an increment in the very second of one of ours, which was compressed: by their names the later one
+/// comes first, and both were refused, though the list has them in order.
+#[test]
+fn increments_of_one_second_are_joined_in_the_order_of_their_list() {
+    let mut room = Room::new();
+    let states = room.chain_of_three();
+    room.pass(60);
+    room.grow();
+    room.backup("z").expect_success();
+    room.grow();
+    Oracle::start().repozo(&room.backup_args(""), START + 180).expect_success();
+    let second = room.names().into_iter().filter(|name| name.starts_with(NEXT) && !name.ends_with(".index"));
+    assert_eq!(second.collect::<Vec<_>>(), [format!("{NEXT}.deltafs"), format!("{NEXT}.deltafsz")]);
+    for flags in [&["-w"] as &[_], &[], &["-w", "-D", NEXT]] {
+        assert!(room.recovered(flags) == room.database.bytes(), "{flags:?}");
+    }
+    assert!(room.recovered(&["-w", "-D", SECOND]) == states[2]);
+    // Python joins them by name, so nothing is built upon them.
+    assert_eq!(room.verify().status, 1);
+    room.pass(60);
+    room.grow();
+    room.backup("Q").expect_success();
+    let newest = crate::common::args!["-R", "-r", room.repository()];
+    let python = Oracle::start().repozo(&newest, START + 300).expect_success();
+    assert!(python.stdout == room.database.bytes(), "what Python restores");
+    assert!(room.recovered(&["-w"]) == room.database.bytes());
+}

@@ -1,6 +1,7 @@
 //! The same backup by both programs.
 
-use super::ledger::{Ledger, Snapshot, data_names, newest_data, newest_stamp};
+use super::excusing::ends_with_empty_line;
+use super::ledger::{Ledger, Snapshot, data_names, newest_data, newest_name, newest_stamp};
 use super::mess::{Mess, messes_of};
 use super::tally::Excuse;
 use super::world::{Held, Outcome, World, hold, hold_manners, shown};
@@ -56,13 +57,15 @@ impl World<'_> {
     }
 
     /// Whether Python acknowledged what it has not: of two fulls in one second `-k` keeps the one whose name is the
-    /// longer; and of an increment that has the second of its full nothing is seen.
+    /// longer; and of an increment that has the second of its full nothing is seen; and
+    /// behind an increment of no bytes another one follows, whatever the database is.
     fn is_lost_at_once(&mut self, before: &Files, python: &Outcome, snapshot: &Snapshot) -> bool {
         let is_new = data_names(&python.files).any(|name| !before.0.contains_key(name));
-        let newest = newest_data(&python.files);
+        let is_empty = is_new && ends_with_empty_line(&python.files);
+        let newest = newest_data(if is_empty { before } else { &python.files });
         let holds =
             newest.and_then(|name| self.ledger.made.get(name)).is_some_and(|made| **made == *snapshot);
-        let is_lost = !is_new && !holds;
+        let is_lost = (!is_new || is_empty) && !holds;
         self.tally.lost_of_python_count += u64::from(is_lost);
         is_lost
     }
@@ -116,7 +119,7 @@ impl World<'_> {
         ours: &Outcome,
     ) -> Held {
         let said = |text: &str| ours.ran.stderr.contains(text);
-        let is_behind = seconds_of(newest_stamp(before).unwrap()) >= now_seconds + 2;
+        let is_behind = seconds_of(newest_name(before).unwrap()) >= now_seconds + 2;
         let may_refuse =
             is_behind && said("the clock shows") || flags.contains('k') && said("was not deleted");
         hold(ours.ran.status == 0 || may_refuse, || format!("no backup into a mess: {}", ours.ran.stderr))

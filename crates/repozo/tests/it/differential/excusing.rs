@@ -1,7 +1,7 @@
 //! Where the programs differ in a backup: what Python does when it is asked a little otherwise is what ours did.
 
 use super::backing_up::seconds_of;
-use super::ledger::{Snapshot, data_names, is_full, newest_stamp};
+use super::ledger::{Snapshot, TEMPORARY, data_names, is_full, newest_name};
 use super::tally::Excuse;
 use super::world::{Held, Outcome, World, ends_in_check_of_index, hold};
 use crate::interop::cell::Program;
@@ -21,6 +21,8 @@ enum Otherwise {
     Thorough,
     /// Without the index beside the database, if with it Python ends in a traceback of ZODB.
     WithoutIndex,
+    /// But for the temporary file of a run before that failed: a later run of Python uses it up.
+    KeepingTemporary,
 }
 
 impl World<'_> {
@@ -36,7 +38,7 @@ impl World<'_> {
         let is_behind = ours.ran.status == 1 && ours.ran.stderr.contains("the clock shows");
         let is_kept = ours.ran.status == 1 && ours.ran.stderr.contains("was not deleted");
         let mut possible = Vec::new();
-        let newest_seconds = newest_stamp(before).map_or(0, seconds_of);
+        let newest_seconds = newest_name(before).map_or(0, seconds_of);
         if newest_seconds >= now_seconds {
             let is_waited = ours.ended_seconds > now_seconds;
             possible.push(Otherwise::At(if is_waited { ours.ended_seconds } else { newest_seconds + 1 }));
@@ -49,6 +51,9 @@ impl World<'_> {
         }
         if self.index_path().exists() {
             possible.push(Otherwise::WithoutIndex);
+        }
+        if before.0.contains_key(TEMPORARY) {
+            possible.push(Otherwise::KeepingTemporary);
         }
         let mut reasons = Vec::new();
         for changes in subsets(&possible) {
@@ -86,6 +91,7 @@ impl World<'_> {
             Otherwise::WithoutTail => Excuse::LeavesTheTailOut,
             Otherwise::Thorough => Excuse::ComparesBehindAnEmptyIncrement,
             Otherwise::WithoutIndex => Excuse::PassesOverAForeignIndex,
+            Otherwise::KeepingTemporary => Excuse::LeavesTheTemporaryFileOfPython,
         });
         excuses
             .chain(is_kept.then_some(Excuse::KeepsBackupsOfAnotherHistory))
@@ -109,7 +115,7 @@ impl World<'_> {
                     fs::write(self.site.source(), &data[..self.committed_len]).unwrap();
                 }
                 Otherwise::Thorough => flags = flags.replace('Q', ""),
-                Otherwise::WithoutIndex => {}
+                Otherwise::WithoutIndex | Otherwise::KeepingTemporary => {}
             }
         }
         let mut outcome = self.outcome(Program::Python, &flags, before, at_seconds);
@@ -119,6 +125,9 @@ impl World<'_> {
             fs::write(self.index_path(), index.unwrap()).unwrap();
         }
         fs::write(self.site.source(), data).unwrap();
+        if changes.contains(&Otherwise::KeepingTemporary) {
+            outcome.files.0.insert(TEMPORARY.to_owned(), before.0[TEMPORARY].clone());
+        }
         outcome
     }
 
@@ -197,7 +206,7 @@ fn files_of_chain(full: &str, files: &Files) -> std::collections::BTreeMap<Strin
 }
 
 /// Whether the newest list ends with an increment of no bytes, which only Python writes.
-fn ends_with_empty_line(files: &Files) -> bool {
+pub(crate) fn ends_with_empty_line(files: &Files) -> bool {
     let newest = files.0.iter().rfind(|(name, _)| name.ends_with(".dat"));
     let last = newest.and_then(|(_, bytes)| std::str::from_utf8(bytes).unwrap().lines().next_back());
     last.is_some_and(|line| {

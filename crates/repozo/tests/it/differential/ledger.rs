@@ -91,6 +91,14 @@ pub(crate) fn newest_stamp(files: &Files) -> Option<&str> {
     newest_data(files).map(|name| &name[..19])
 }
 
+/// The newest stamp in the repository; a run of Python that failed may have left an index alone.
+pub(crate) fn newest_name(files: &Files) -> Option<&str> {
+    files.0.keys().filter(|name| name.as_str() != TEMPORARY).map(|name| &name[..19]).max()
+}
+
+/// What Python writes before it is renamed, and leaves behind where it fails.
+pub(crate) const TEMPORARY: &str = "tmp.tmp";
+
 impl Ledger {
     /// Notes what a backup run did.
     pub(crate) fn note(

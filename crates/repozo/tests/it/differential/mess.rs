@@ -74,8 +74,8 @@ fn look_at_list(lines: &[Line<'_>], ledger: &Ledger, messes: &mut BTreeSet<Mess>
             messes.insert(Mess::OutOfOrder);
             return;
         };
-        // Ours may put an increment of no bytes where its name belongs.
-        if line.end_pos == line.start_pos {
+        // Ours may have put an increment of no bytes where its name belongs: then it is of another length.
+        if line.end_pos == line.start_pos && made.bytes.len() != line.end_pos {
             continue;
         }
         joined.extend_from_slice(&made.bytes[line.start_pos..line.end_pos]);

@@ -16,6 +16,8 @@ pub(crate) enum Excuse {
     LeavesTheTailOut,
     /// 14: there is no index to restore. Python leaves the old one beside the new database, ours removes it.
     RemovesTheOldIndex,
+    /// (Below the rows.) A run of Python failed and left its temporary file. Ours does not touch it.
+    LeavesTheTemporaryFileOfPython,
     /// 18: what is no date. Ours refuses it.
     RefusesWhatIsNoDate,
     /// 20: backups of the future. Ours makes no backup, where Python would make one at the time of the newest.

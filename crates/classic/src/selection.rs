@@ -1,5 +1,6 @@
 //! Which data files make up the state at a moment, and in what order.
 
+use crate::content::own_position;
 use crate::part::PartStream;
 use crate::reconcile::prove_place;
 use crate::repository::Survey;
@@ -194,16 +195,31 @@ impl<'a> Laying<'a> {
     }
 
     /// Where Python's repozo and ours were at work at once, both may have backed up the same bytes. The state
-    /// of the last name is its file and what that was built upon, wherever all of it is there.
+    /// of the last name is its file and what that was built upon, if all of it is there and says itself where it
+    /// belongs: a list that was damaged may look the same.
     fn leave_out_overlaps(&mut self, names: &mut Vec<BackupName>) {
         let line = |name: &BackupName| self.lines.get(name).map(|line| (*name, line.start_pos, line.end_pos));
         let lines: Vec<Laid> = names.iter().filter_map(line).collect();
         let Some(built_upon) = path_to_last(&lines) else { return };
-        for (name, _, _) in lines.iter().filter(|line| !built_upon.contains(&line.0)) {
+        let (kept, left_out): (Vec<Laid>, Vec<Laid>) =
+            lines.into_iter().partition(|line| built_upon.contains(&line.0));
+        if !kept.iter().all(|(name, start_pos, _)| self.says_its_place(*name, *start_pos)) {
+            return;
+        }
+        for (name, _, _) in &left_out {
             self.lines.remove(name);
             names.retain(|other| other != name);
             self.ctx.notice(Notice::LeftOutOverlap(self.repository.path_of(name)));
         }
+    }
+
+    /// Whether the first record of an incremental names the position where the file is to stand.
+    fn says_its_place(&self, name: BackupName, start_pos: u64) -> bool {
+        // Longer than any header of a transaction, its texts included, and a record's.
+        let mut head = vec![0; 1 << 18];
+        let read = PartStream::open(self.ctx.fs, self.repository, name)
+            .and_then(|mut stream| stream.read_full(&mut head));
+        name.is_full() || read.is_ok_and(|read_len| own_position(&head[..read_len]) == Some(start_pos))
     }
 
     /// A line may be newer than the listing: a backup ended in between.

@@ -165,15 +165,15 @@ impl Run<'_> {
         Ok(comparing)
     }
 
-    /// The lines of the chain that is built upon: those of its list, or, where the list was of no use and the
-    /// comparison proved the files, new ones, which are written now.
+    /// The lines of the chain that is built upon: those of its list, or, where the list was of no use or wrong and
+    /// the comparison proved the files, new ones, which are written now.
     fn lines_to_build_on(
         &self,
         chain: &Chain,
         comparison: Comparison,
         comparing: &Comparing,
     ) -> Result<Vec<DatLine>, Error> {
-        if comparison != Comparison::ByName {
+        if comparison != Comparison::ByName && !comparing.list_is_wrong {
             return Ok(chain.lines().to_vec());
         }
         let lines: Vec<DatLine> = comparing.parts.iter().map(|part| line_of(self.repository, part)).collect();

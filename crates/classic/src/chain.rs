@@ -178,6 +178,12 @@ impl Chain {
         }
     }
 
+    /// Whether the list begins with a full of its own stamp.
+    pub(crate) fn has_own_list(&self) -> bool {
+        let first = self.lines().first().and_then(DatLine::name);
+        first.is_some_and(|name| name.is_full() && name.stamp == self.stamp())
+    }
+
     /// Whether the last line of the list was cut short.
     pub fn is_torn(&self) -> bool {
         matches!(&self.dat, DatState::Read(dat) if dat.torn)

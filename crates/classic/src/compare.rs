@@ -1,6 +1,6 @@
 //! Whether the source still begins with what is backed up.
 
-use crate::copy::{PIECE_LEN, pump};
+use crate::copy::{PIECE_LEN, buffer_for, pump};
 use crate::part::{PartStream, QuickLen};
 use crate::plan::Compared;
 use crate::source::Source;
@@ -16,11 +16,13 @@ pub(crate) struct Comparing {
     pub(crate) parts: Vec<Part>,
     /// The damage of the backups, when that is the result.
     pub(crate) damage: Option<Error>,
+    /// Whether the list has to be written anew: it does not say what the files, which are right, hold.
+    pub(crate) list_is_wrong: bool,
 }
 
 impl Comparing {
     fn ended(compared: Compared, parts: &[Part]) -> Comparing {
-        Comparing { compared, parts: parts.to_vec(), damage: None }
+        Comparing { compared, parts: parts.to_vec(), damage: None, list_is_wrong: false }
     }
 
     fn damaged(error: Error, parts: &[Part]) -> Comparing {
@@ -32,7 +34,7 @@ impl Comparing {
         let end_pos = parts.last().map_or(0, |part| part.end_pos);
         let boundary = Boundary::at(source.bytes(), end_pos).map_err(|error| source.error(error))?;
         let compared = boundary.map_or(Compared::NotABoundary { end_pos }, Compared::Equal);
-        Ok(Comparing { compared, parts, damage: None })
+        Ok(Comparing { compared, parts, damage: None, list_is_wrong: false })
     }
 }
 
@@ -107,6 +109,21 @@ fn same_magic(
     Ok(read.is_ok() && ours == theirs)
 }
 
+/// Whether a data file has the length that its line says: a compressed one is decompressed for it, as its own
+/// word for it may be that of a part of it.
+///
+/// # Errors
+/// When it has not.
+pub(crate) fn check_len(ctx: &Context<'_>, repository: &Repository<'_>, part: &Part) -> Result<(), Error> {
+    if !part.name.gzip {
+        return check_quick_len(ctx, repository, part);
+    }
+    // How much too long it is says something, up to a gigabyte.
+    let found_len = uncompressed_len(ctx, repository, part, part.len().saturating_add(1 << 30))?;
+    let path = repository.path_of(part.name);
+    if found_len == part.len() { Ok(()) } else { Err(Error::size(path, part.name, found_len, part.len())) }
+}
+
 /// Whether a data file can be what its line says, without reading it, as far as that goes. A compressed file
 /// whose trailer does not tell is decompressed.
 ///
@@ -124,17 +141,22 @@ pub(crate) fn check_quick_len(
     }
     let found_len = match quick {
         QuickLen::Plain(len) => len,
-        QuickLen::Gzip(_) => uncompressed_len(ctx, repository, part)?,
+        QuickLen::Gzip(_) => uncompressed_len(ctx, repository, part, part.len())?,
     };
     if found_len == part.len() { Ok(()) } else { Err(Error::size(path, part.name, found_len, part.len())) }
 }
 
-/// Decompresses, for its length only; stops one byte behind what was promised.
-fn uncompressed_len(ctx: &Context<'_>, repository: &Repository<'_>, part: &Part) -> Result<u64, Error> {
+/// Decompresses, for its length only; stops behind `limit_len`.
+fn uncompressed_len(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    part: &Part,
+    limit_len: u64,
+) -> Result<u64, Error> {
     let mut stream = PartStream::open(ctx.fs, repository, part.name)?;
-    let mut buf = vec![0; PIECE_LEN];
+    let mut buf = buffer_for(part.len());
     let mut len = 0;
-    while len <= part.len() {
+    while len <= limit_len {
         ctx.interrupt.check()?;
         match stream.read_full(&mut buf)? {
             0 => break,
@@ -159,10 +181,10 @@ pub(crate) fn compare_listed(
         return Ok(Comparing::ended(Compared::Shorter, parts));
     }
     ctx.tell(&Event::Began { phase: Phase::Comparing, total_len: Some(end_pos) });
-    let mut differs = None;
+    let (mut differs, mut found_parts) = (None, Vec::new());
     for part in parts {
         match compare_part(ctx, repository, source, part)? {
-            PartCompared::Equal => {}
+            PartCompared::Equal(sum) => found_parts.push(Part { sum, ..*part }),
             PartCompared::Different => differs = Some(Comparing::ended(Compared::Different, parts)),
             PartCompared::Damaged(error) => differs = Some(Comparing::damaged(error, parts)),
         }
@@ -171,11 +193,17 @@ pub(crate) fn compare_listed(
         }
     }
     ctx.tell(&Event::Ended);
-    differs.map_or_else(|| Comparing::equal(source, parts.to_vec()), Ok)
+    if let Some(differs) = differs {
+        return Ok(differs);
+    }
+    // Every byte is right, so a sum that is not is the list's fault.
+    let list_is_wrong = found_parts != parts;
+    Ok(Comparing { list_is_wrong, ..Comparing::equal(source, found_parts)? })
 }
 
 enum PartCompared {
-    Equal,
+    /// And this is its sum.
+    Equal(Sum),
     Different,
     Damaged(Error),
 }
@@ -190,29 +218,42 @@ fn compare_part(
         Ok(stream) => stream,
         Err(error) => return Ok(PartCompared::Damaged(error)),
     };
-    let (mut ours, mut theirs) = (vec![0; PIECE_LEN], vec![0; PIECE_LEN]);
-    let mut pos = part.start_pos;
-    loop {
-        ctx.interrupt.check()?;
-        let read_len = match stream.read_full(&mut ours) {
-            Ok(read_len) => read_len,
-            Err(error) => return Ok(PartCompared::Damaged(error)),
-        };
-        if read_len == 0 || pos + read_len as u64 > part.end_pos {
-            break;
-        }
-        source.read_exact(pos, &mut theirs[..read_len])?;
-        if ours[..read_len] != theirs[..read_len] {
-            return Ok(who_differs(ctx, repository, part));
-        }
-        pos += read_len as u64;
-        ctx.tell(&Event::Advanced(read_len as u64));
+    let mut theirs = buffer_for(part.len());
+    let (pos, differs, mut broken) = (Cell::new(part.start_pos), Cell::new(false), None);
+    let (_, sum) = pump(
+        |ours| {
+            ctx.interrupt.check()?;
+            // What differs, or is longer than promised, is read no further.
+            if differs.get() || pos.get() > part.end_pos {
+                return Ok(0);
+            }
+            stream.read_full(ours).or_else(|error| {
+                broken = Some(error);
+                Ok(0)
+            })
+        },
+        |ours| {
+            let start_pos = pos.replace(pos.get() + ours.len() as u64);
+            if pos.get() <= part.end_pos {
+                source.read_exact(start_pos, &mut theirs[..ours.len()])?;
+                differs.set(ours != &theirs[..ours.len()]);
+                ctx.tell(&Event::Advanced(ours.len() as u64));
+            }
+            Ok(())
+        },
+    )?;
+    if let Some(error) = broken {
+        return Ok(PartCompared::Damaged(error));
     }
+    if differs.get() {
+        return Ok(who_differs(ctx, repository, part));
+    }
+    let pos = pos.get();
     if pos == part.end_pos {
-        return Ok(PartCompared::Equal);
+        return Ok(PartCompared::Equal(sum));
     }
     // Too short, or too long and read no further: the length up to here tells which.
-    let found_len = uncompressed_len(ctx, repository, part).unwrap_or(pos - part.start_pos);
+    let found_len = uncompressed_len(ctx, repository, part, part.len()).unwrap_or(pos - part.start_pos);
     let path = repository.path_of(part.name);
     Ok(PartCompared::Damaged(Error::size(path, part.name, found_len, part.len())))
 }

@@ -1,6 +1,8 @@
 use crate::Context;
 use crate::indexes::FileStream;
-use filestorage::{Index, Magic, RecordHeader, StreamWalker, TransactionHeader, Walker};
+use filestorage::{
+    Index, Magic, Problem, RecordData, RecordHeader, StreamWalker, TransactionHeader, Visitor, Walker,
+};
 use pickle::index::IndexReader;
 use std::path::Path;
 
@@ -48,28 +50,45 @@ pub(crate) fn check_index(
     }
 }
 
+/// Makes the index, and notes what is strange.
+struct Doubting<'a> {
+    index: &'a mut Index,
+    is_doubtful: &'a mut bool,
+}
+
+impl Visitor for Doubting<'_> {
+    fn record(&mut self, header: &RecordHeader, data: RecordData) {
+        self.index.record(header, data);
+    }
+
+    fn problem(&mut self, _problem: Problem) {
+        *self.is_doubtful = true;
+    }
+}
+
 /// What passes by on its way to the target: is it a FileStorage?
 pub(crate) struct Content {
     head: Vec<u8>,
     seen_len: u64,
-    walk: Option<StreamWalker>,
+    walk: StreamWalker,
     index: Index,
+    is_doubtful: bool,
 }
 
 impl Content {
-    /// `total_len` is how much will come, if that is known; without it there is no walk.
+    /// `total_len` is how much will come, if that is known.
     pub(crate) fn new(total_len: Option<u64>) -> Content {
-        let walk = total_len.map(|len| StreamWalker::new(Walker::new(Magic::LEN, None, len), 0));
-        Content { head: Vec::new(), seen_len: 0, walk, index: Index::new() }
+        let limit_pos = total_len.unwrap_or(u64::MAX);
+        let walk = StreamWalker::new(Walker::new(Magic::LEN, None, limit_pos), 0);
+        Content { head: Vec::new(), seen_len: 0, walk, index: Index::new(), is_doubtful: false }
     }
 
     pub(crate) fn see(&mut self, bytes: &[u8]) {
         self.seen_len += bytes.len() as u64;
         let missing_len = 4 - self.head.len();
         self.head.extend_from_slice(&bytes[..missing_len.min(bytes.len())]);
-        if let Some(walk) = &mut self.walk {
-            walk.feed(bytes, &mut self.index);
-        }
+        let (index, is_doubtful) = (&mut self.index, &mut self.is_doubtful);
+        self.walk.feed(bytes, &mut Doubting { index, is_doubtful });
     }
 
     /// How many bytes came so far.
@@ -80,6 +99,12 @@ impl Content {
     /// Whether what came so far begins like a FileStorage.
     pub(crate) fn has_magic(&self) -> bool {
         self.head.as_slice().try_into().is_ok_and(|head| Magic::decode(head).is_some())
+    }
+
+    /// Whether something in what came so far is strange that does not break the structure: it may have been so
+    /// when it was backed up, or is damage.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.is_doubtful
     }
 
     /// The index of what came so far.
@@ -93,10 +118,9 @@ impl Content {
             let found = self.head.escape_ascii();
             return (None, Some(format!("{len} bytes that begin with \"{found}\", not with FS30 or FS21")));
         }
-        match self.walk.map(StreamWalker::finish) {
-            Some(Err(damage)) => (None, Some(damage.to_string())),
-            Some(Ok(_)) => (Some(self.index), None),
-            None => (None, None),
+        match self.walk.finish_at(len) {
+            Err(damage) => (None, Some(damage.to_string())),
+            Ok(_) => (Some(self.index), None),
         }
     }
 }

@@ -7,14 +7,16 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// Large enough to make system calls rare, small enough to stay in the cache of the core that sums.
 pub(crate) const PIECE_LEN: usize = 1 << 20;
+/// The first piece: most files are small, and need no more.
+const FIRST_PIECE_LEN: usize = 1 << 16;
 /// How many pieces may wait to be summed.
 const QUEUE_COUNT: usize = 4;
 
 /// Pulls pieces from `next` until it gives an empty one, hands each to `each`, and sums all of them; how many bytes
 /// there were, and their sum.
 ///
-/// `next` fills the buffer it is given and says how much of it. The first piece is summed here, and for most
-/// increments it is the only one; those behind it are summed on a thread beside.
+/// `next` fills the buffer it is given and says how much of it; the buffers grow to [`PIECE_LEN`]. The first piece is
+/// summed here, and for most increments it is the only one; those behind it are summed on a thread beside.
 ///
 /// # Errors
 /// The first of `next` or `each`.
@@ -62,8 +64,17 @@ fn sum_all(mut summing: Summing, pieces: &Receiver<Arc<Vec<u8>>>) -> Sum {
 }
 
 /// Buffers that are used again once the summing thread has let go of them.
-#[derive(Default)]
-struct Pieces(std::collections::VecDeque<Arc<Vec<u8>>>);
+struct Pieces {
+    lent: std::collections::VecDeque<Arc<Vec<u8>>>,
+    /// How long the next one is.
+    next_len: usize,
+}
+
+impl Default for Pieces {
+    fn default() -> Pieces {
+        Pieces { lent: std::collections::VecDeque::new(), next_len: FIRST_PIECE_LEN }
+    }
+}
 
 impl Pieces {
     /// The next piece; `None` at the end.
@@ -77,20 +88,29 @@ impl Pieces {
         Ok((read_len > 0).then(|| Arc::new(piece)))
     }
 
-    /// One of [`PIECE_LEN`] bytes, of whatever content.
+    /// One of so many bytes, of whatever content; four times as many as the one before.
     fn take(&mut self) -> Vec<u8> {
-        match self.0.front() {
+        let len = self.next_len;
+        self.next_len = (len * 4).min(PIECE_LEN);
+        match self.lent.front() {
             Some(oldest) if Arc::strong_count(oldest) == 1 => {
-                let mut piece = self.0.pop_front().and_then(Arc::into_inner).unwrap_or_default();
-                piece.resize(PIECE_LEN, 0);
+                let mut piece = self.lent.pop_front().and_then(Arc::into_inner).unwrap_or_default();
+                piece.resize(len, 0);
                 piece
             }
             // Memory that comes as zeros costs nothing until it is written to.
-            _ => vec![0; PIECE_LEN],
+            _ => vec![0; len],
         }
     }
 
     fn lend(&mut self, piece: Arc<Vec<u8>>) {
-        self.0.push_back(piece);
+        self.lent.push_back(piece);
     }
+}
+
+/// A buffer to read what should be `expected_len` bytes: long enough to see that there are more, and no longer
+/// than [`PIECE_LEN`].
+pub(crate) fn buffer_for(expected_len: u64) -> Vec<u8> {
+    let len = usize::try_from(expected_len.saturating_add(1)).unwrap_or(PIECE_LEN);
+    vec![0; len.min(PIECE_LEN)]
 }

@@ -84,7 +84,7 @@ impl Dat {
                 Some(line) => dat.lines.push(line),
                 None => {
                     dat.bad_line = Some(at + 1);
-                    dat.torn = lines.peek().is_none() && !line.ends_with(b"\n");
+                    dat.torn = lines.peek().is_none() && is_cut_short(line);
                     break;
                 }
             }
@@ -102,6 +102,13 @@ impl Dat {
         }
         bytes
     }
+}
+
+/// Whether a bad line is a good one's beginning, or that and the zeros with which a file may grow before its bytes
+/// arrive; anything else is no trace of an append.
+fn is_cut_short(line: &[u8]) -> bool {
+    let zeros_len = line.iter().rev().take_while(|byte| **byte == 0).count();
+    !line.ends_with(b"\n") && !line[..line.len() - zeros_len].contains(&0)
 }
 
 fn parse_line(line: &[u8]) -> Option<DatLine> {
@@ -194,6 +201,14 @@ mod tests {
         }
         let dat = Dat::parse(format!("{good}junk\n{good}").as_bytes());
         assert_eq!((dat.lines.len(), dat.bad_line, dat.torn), (1, Some(2), false));
+    }
+
+    #[test]
+    fn zeros_end_a_line_that_was_cut_short_and_stand_in_none() {
+        let torn = |bytes: &[u8]| Dat::parse(bytes).torn;
+        assert!(torn(b"r/2010-05-14-12-52-31.fs 0"));
+        assert!(torn(b"r/2010-05-14-12-52-31.fs 0\0\0\0"), "a file that grew before its bytes arrived");
+        assert!(!torn(b"FS30\x03\xf4\x7f\0\0\0\0\x9b "), "a database");
     }
 
     #[test]

@@ -163,6 +163,16 @@ pub enum Error {
         /// The list that should have it.
         dat: PathBuf,
     },
+    /// What no list vouches for is no sound database.
+    #[error("{} was not recovered: {} is missing or empty, and what the files hold is not sound ({reason})", path.display(), dat.display())]
+    UnlistedUnsound {
+        /// The full backup.
+        path: PathBuf,
+        /// The list that should have it.
+        dat: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// A server holds the database that would be replaced.
     #[error("{} is in use: a server holds {}; stop it first", path.display(), lock.display())]
     TargetInUse {

@@ -294,7 +294,11 @@ impl fmt::Display for Notice {
                 write!(f, "{}: {fault}; it is not built upon", dat.display())
             }
             Notice::RewroteDat(path) => {
-                write!(f, "{} did not list the files of its chain; it was written anew", path.display())
+                write!(
+                    f,
+                    "{} did not list the files of its chain as they are; it was written anew",
+                    path.display()
+                )
             }
             Notice::TornLine(path) => {
                 write!(f, "{}: the last line is cut short and not counted", path.display())

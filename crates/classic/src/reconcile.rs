@@ -6,6 +6,7 @@
 //! | an index that no data file and no line speaks of | removed |
 //! | a removal that had begun | finished; undone if the backup that it was for is not there |
 //! | a full without a list and without incrementals, sound by itself | listed ("adopted") |
+//! | a full without a list between the files of another chain, or that is one which a list misses | renamed `NAME.unlisted` |
 //! | behind the end of a chain, a data file without a line that continues it | the same |
 //! | any other data file without a line, where the list fits together | renamed `NAME.unlisted` |
 //! | an incremental before every full | renamed `NAME.unlisted` |
@@ -19,6 +20,7 @@ use crate::name::Companion;
 use crate::part::PartStream;
 use crate::reader::ChainReader;
 use crate::repository::Survey;
+use crate::selection::misnamed;
 use crate::{BackupName, Chain, Context, Dat, DatLine, Error, Fault, Notice, Part, Repository, Stamp, prune};
 use filestorage::{Boundary, Problem, StreamWalker, Visitor, Walker};
 use std::collections::BTreeSet;
@@ -71,7 +73,7 @@ pub(crate) fn reconcile(
 /// stops no backup: nothing unlisted is built upon.
 fn settle_all(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) -> Result<Survey, Error> {
     for chain in &survey.chains {
-        go_on(ctx, settle(ctx, repository, chain))?;
+        go_on(ctx, settle(ctx, repository, survey, chain))?;
     }
     for name in &survey.strays {
         go_on(ctx, set_aside(ctx, repository, *name))?;
@@ -169,7 +171,18 @@ fn is_settled(chain: &Chain) -> bool {
 }
 
 /// Settles the data files of a chain that no line names.
-fn settle(ctx: &Context<'_>, repository: &Repository<'_>, chain: &Chain) -> Result<(), Error> {
+fn settle(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    survey: &Survey,
+    chain: &Chain,
+) -> Result<(), Error> {
+    if chain.has_no_lines()
+        && chain.files == [chain.full]
+        && (stands_inside(survey, chain) || misnamed(ctx, repository, survey, chain.full)?.is_some())
+    {
+        return set_aside(ctx, repository, chain.full);
+    }
     let tiling = chain.tile();
     if let Some(lines) = torn_lines(chain) {
         ctx.notice(Notice::TornLine(repository.dat_path(chain.stamp())));
@@ -196,6 +209,16 @@ fn settle(ctx: &Context<'_>, repository: &Repository<'_>, chain: &Chain) -> Resu
         }
     }
     Ok(())
+}
+
+/// Whether a full stands between the files of another chain, as their list has them: nobody ever made a full there,
+/// and who goes by names alone would take what follows for its own.
+fn stands_inside(survey: &Survey, chain: &Chain) -> bool {
+    let before = survey.chains.iter().filter(|other| other.stamp() < chain.stamp() && other.has_own_list());
+    let mut listed = before.flat_map(|other| {
+        other.lines().iter().filter_map(DatLine::name).filter(|name| other.files.contains(name))
+    });
+    listed.any(|name| name.stamp >= chain.stamp())
 }
 
 /// Lists the parts that the list of the chain does not have yet.

@@ -9,11 +9,11 @@
 //! | the index under its name | the new database with its index | |
 
 use crate::content::{Content, check_index, own_position};
-use crate::copy::{PIECE_LEN, pump};
+use crate::copy::{PIECE_LEN, buffer_for, pump};
 use crate::part::{PartStream, QuickLen};
 use crate::place::Place;
 use crate::repository::Survey;
-use crate::selection::{Piece, Selection, select};
+use crate::selection::{Piece, Selection, Trust, select};
 use crate::sum::Summing;
 use crate::{Context, Error, Event, Fault, Limit, Notice, Phase, Repository, Stamp, Sum};
 use filestorage::Index;
@@ -174,14 +174,31 @@ impl Run<'_> {
         }
         self.ctx.tell(&Event::Ended);
         self.ctx.tell(&Event::Recovered { len, sum: all.map(Summing::finish) });
+        let (has_magic, is_doubtful) = (content.has_magic(), content.is_doubtful());
         let (index, unsound) = content.judge(len);
-        if unsound.is_some() {
+        if let Some(reason) = &unsound {
+            self.check_unlisted(has_magic, reason)?;
+        }
+        if (unsound.is_some() || is_doubtful) && !self.request.with_verify {
             self.check_sums()?;
         }
         Ok(Joined { len, index, unsound })
     }
 
-    /// What is not sound was perhaps never: but if a sum is wrong, it is these backups that are damaged.
+    /// Files that no list vouches for have to vouch for themselves. Only where there never was a list, and
+    /// nothing like a database, it is somebody's own use of the format.
+    fn check_unlisted(&self, has_magic: bool, reason: &str) -> Result<(), Error> {
+        let selection = self.selection;
+        if selection.trust == Trust::Listed || selection.trust == Trust::NoListAtAll && !has_magic {
+            return Ok(());
+        }
+        let (path, dat) =
+            (self.repository.path_of(selection.full), self.repository.dat_path(selection.full.stamp));
+        Err(Error::UnlistedUnsound { path, dat, reason: reason.to_owned() })
+    }
+
+    /// What is not sound, or strange, was perhaps never otherwise: but if a sum is wrong, it is these backups that
+    /// are damaged.
     fn check_sums(&self) -> Result<(), Error> {
         for piece in self.selection.pieces.iter().filter(|piece| piece.sum.is_some()) {
             let stream = PartStream::open(self.ctx.fs, self.repository, piece.name)?;
@@ -234,7 +251,7 @@ impl Run<'_> {
         let sum = if self.request.with_verify {
             Some(pump(next, each)?.1)
         } else {
-            let mut buf = vec![0; PIECE_LEN];
+            let mut buf = buffer_for(expected_len);
             loop {
                 match next(&mut buf)? {
                     0 => break None,
@@ -324,7 +341,8 @@ impl Run<'_> {
         self.ctx.tell(&Event::RestoringIndex { from: &from, to: &place.index });
         let mut draft = Draft::create(self.ctx.fs, &place.index)?;
         let input = self.ctx.fs.open(&from).map_err(vfs::Error::at(Op::Open, &from))?;
-        let (mut buf, mut pos) = (vec![0; PIECE_LEN], 0);
+        let index_len = input.len().unwrap_or(PIECE_LEN as u64);
+        let (mut buf, mut pos) = (buffer_for(index_len), 0);
         loop {
             self.ctx.interrupt.check()?;
             match input.read_full_at(pos, &mut buf).map_err(vfs::Error::at(Op::Read, &from))? {

@@ -221,7 +221,10 @@ impl Listed {
             self.by_name.extend(chain.lines().iter().filter_map(DatLine::name).map(|name| (name, at)));
         }
         self.chain_count = chains.len();
-        self.by_name.get(&name).copied().or(chains.len().checked_sub(1))
+        let last = chains.len().checked_sub(1)?;
+        // A list under a wrong name must not take from a full that lost its own.
+        let claims = |at: &usize| chains[*at].has_own_list() || !chains[last].has_no_lines();
+        Some(self.by_name.get(&name).copied().filter(claims).unwrap_or(last))
     }
 }
 
@@ -295,7 +298,8 @@ impl Survey {
         // Where a full is gone, an older chain may have been gone on with: the newest backup counts.
         let newest = |chain: &&Chain| {
             let files = chain.files.iter().map(|name| name.stamp).filter(|stamp| limit.includes(*stamp));
-            files.chain([chain.stamp()]).max()
+            // Of two of one stamp it is the one whose list is its own: the other one has a wrong name.
+            (files.chain([chain.stamp()]).max(), chain.has_own_list())
         };
         self.chains.iter().filter(|chain| limit.includes(chain.stamp())).max_by_key(newest)
     }

@@ -31,6 +31,19 @@ pub(crate) struct Selection {
     /// The full of the chain: whoever reads the files holds a lock on it.
     pub(crate) full: BackupName,
     pub(crate) pieces: Vec<Piece>,
+    /// What vouches for the pieces.
+    pub(crate) trust: Trust,
+}
+
+/// What vouches for the files of a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// Its list.
+    Listed,
+    /// Nothing but what the files hold; other chains have their lists.
+    Unlisted,
+    /// The same, in a directory without any list: files that somebody copied there, of whatever content.
+    NoListAtAll,
 }
 
 impl Selection {
@@ -71,11 +84,44 @@ pub(crate) fn select(
         if strict {
             return Err(Error::NotListed { path: repository.path_of(chain.full), dat });
         }
+        if let Some((chain, missing)) = misnamed(ctx, repository, survey, chain.full)? {
+            let dat = repository.dat_path(chain.stamp());
+            return Err(Error::Chain { dat, fault: Fault::Missing(missing) });
+        }
         ctx.notice(Notice::Unchecked(dat));
         let pieces = files.into_iter().map(|name| Piece { name, len: None, sum: None }).collect();
-        return Ok(Selection { full: chain.full, pieces });
+        let has_lists = survey.chains.iter().any(|chain| !chain.has_no_lines());
+        let trust = if has_lists { Trust::Unlisted } else { Trust::NoListAtAll };
+        return Ok(Selection { full: chain.full, pieces, trust });
     }
     Laying::new(ctx, repository, chain, limit, strict)?.lay(&files)
+}
+
+/// The data file that a list names and that is not there, and its chain, when a full without a list holds just what
+/// that file held: it got a wrong name, and is no newer backup.
+///
+/// That another chain misses a file says nothing else: a removal by Python's repozo may have been interrupted.
+pub(crate) fn misnamed<'a>(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    survey: &'a Survey,
+    full: BackupName,
+) -> Result<Option<(&'a Chain, BackupName)>, Error> {
+    let lines = survey.chains.iter().flat_map(|chain| chain.lines().iter().map(move |line| (chain, line)));
+    for (chain, line) in lines {
+        let Some(name) = line.name().filter(|name| ctx.fs.meta(&repository.path_of(*name)).is_err()) else {
+            continue;
+        };
+        let stream = PartStream::open(ctx.fs, repository, full)?;
+        // What cannot be read is told by who joins it.
+        if let Ok(found) = stream.sum_within(ctx, line.len())
+            && found == (line.len(), line.sum)
+        {
+            return Ok(Some((chain, name)));
+        }
+        ctx.interrupt.check()?;
+    }
+    Ok(None)
 }
 
 fn no_files(survey: &Survey, limit: &Limit) -> Error {
@@ -128,6 +174,9 @@ impl<'a> Laying<'a> {
         let mut laying = Laying { ctx, repository, chain, strict, lines: BTreeMap::new(), parts: Vec::new() };
         for (at, line) in chain.lines().iter().enumerate() {
             let name = line.name().ok_or_else(|| laying.fault(Fault::WrongName { number: at + 1 }))?;
+            if name.is_full() && name != chain.full && name.stamp == chain.stamp() {
+                return Err(laying.fault(Fault::Missing(name)));
+            }
             if name.is_full() && name != chain.full {
                 return Err(laying.fault(Fault::WrongName { number: at + 1 }));
             }
@@ -183,7 +232,7 @@ impl<'a> Laying<'a> {
             let path = self.repository.path_of(self.chain.full);
             return Err(Error::NotListed { path, dat: self.repository.dat_path(self.chain.stamp()) });
         }
-        Ok(Selection { full: self.chain.full, pieces })
+        Ok(Selection { full: self.chain.full, pieces, trust: Trust::Listed })
     }
 
     /// By stamp; of one second there are several where Python's repozo was run again: their list has them in order.
@@ -240,15 +289,20 @@ impl<'a> Laying<'a> {
 
     /// A file without a line: it may fill a hole before the next line exactly, or continue the whole. Else it
     /// is of a run that died and is no part of any backup.
+    ///
+    /// With every byte to be checked, what no line vouches for is not used; but if it proves its place, the list may
+    /// have lost its last line, and what is left of it is not the newest state.
     fn lay_unlisted(&mut self, name: BackupName) -> Result<Option<Piece>, Error> {
         let path = self.repository.path_of(name);
         let next_pos = self.lines.range(name..).next().map(|(_, line)| line.start_pos);
         let found = match next_pos {
             Some(next_pos) if next_pos > self.end_pos() => self.fill(name, next_pos)?,
             Some(_) => None,
-            // With every byte to be checked, what no line vouches for is not used.
-            None if self.strict => None,
-            None => prove_place(self.ctx, self.repository, &self.parts, name)?,
+            None => match self.has_line_behind().then(|| self.chain.tile().fault) {
+                Some(None) => None,
+                Some(Some(fault)) => return Err(self.fault(fault)),
+                None => prove_place(self.ctx, self.repository, &self.parts, name)?,
+            },
         };
         match found {
             Some(_) if self.strict => {
@@ -264,6 +318,13 @@ impl<'a> Laying<'a> {
                 Ok(None)
             }
         }
+    }
+
+    /// Whether the list has a line behind the limit that continues what is laid so far. If the list fits together,
+    /// no other file does.
+    fn has_line_behind(&self) -> bool {
+        let mut lines = self.chain.lines().iter().filter(|line| line.start_pos == self.end_pos());
+        lines.any(|line| line.name().is_none_or(|name| !self.lines.contains_key(&name)))
     }
 
     fn fill(&self, name: BackupName, next_pos: u64) -> Result<Option<Part>, Error> {

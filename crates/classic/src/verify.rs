@@ -1,14 +1,15 @@
 //! Verification: every chain, every file; all problems are collected, none stops it.
 
-use crate::compare::check_quick_len;
+use crate::compare::check_len;
 use crate::content::{Content, check_index};
 use crate::copy::pump;
+use crate::indexes::FileStream;
 use crate::part::PartStream;
 use crate::recover::hold;
 use crate::repository::Survey;
 use crate::{Chain, Context, Error, Event, Fault, Limit, Part, Phase, Repository, VerifyProblem};
 use pickle::index::IndexReader;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use vfs::Op;
 
 /// What a verification is asked to do.
@@ -128,7 +129,7 @@ impl Run<'_> {
         let path = self.repository.path_of(part.name);
         self.ctx.tell(&Event::Verifying(&path));
         if self.request.quick {
-            return check_quick_len(self.ctx, self.repository, part);
+            return check_len(self.ctx, self.repository, part);
         }
         let mut stream = PartStream::open(self.ctx.fs, self.repository, part.name)?;
         let mut seen_len = 0;
@@ -178,9 +179,13 @@ impl Run<'_> {
         }
     }
 
-    fn check_index_end(&self, path: &std::path::Path, end_pos: u64) -> Result<(), String> {
-        let input = crate::indexes::FileStream::open(self.ctx.fs, path).map_err(|error| error.to_string())?;
-        let found_pos = IndexReader::open(input).map_err(|error| error.to_string())?.end_pos();
+    fn check_index_end(&self, path: &Path, end_pos: u64) -> Result<(), String> {
+        let input = FileStream::open(self.ctx.fs, path).map_err(|error| error.to_string())?;
+        let reader = IndexReader::open(input).map_err(|error| error.to_string())?;
+        let found_pos = reader.end_pos();
+        if reader.is_stream() && !ends_with_none(self.ctx, path).map_err(|error| error.to_string())? {
+            return Err("it is cut short".to_owned());
+        }
         if found_pos == end_pos {
             return Ok(());
         }
@@ -197,6 +202,15 @@ impl Run<'_> {
             self.problem(&VerifyProblem::Structure { path: self.repository.path_of(last.name), reason });
         }
     }
+}
+
+/// Whether the last pickle of an index is the None that ends it.
+fn ends_with_none(ctx: &Context<'_>, path: &Path) -> std::io::Result<bool> {
+    let file = ctx.fs.open(path)?;
+    let mut end = [0; 2];
+    let Some(pos) = file.len()?.checked_sub(end.len() as u64) else { return Ok(false) };
+    file.read_exact_at(pos, &mut end)?;
+    Ok(&end == b"N.")
 }
 
 /// All lines that name a data file, in their order, doubled ones once.

@@ -65,6 +65,14 @@ impl StreamWalker {
     /// Where it was not: the damage that stopped the walk, or the transaction that the stream cuts.
     pub fn finish(self) -> Result<Option<TransactionHeader>, Damage> {
         let limit_pos = self.walker.limit_pos();
+        self.finish_at(limit_pos)
+    }
+
+    /// The same, when the stream had to end at `limit_pos`, which was not known before.
+    ///
+    /// # Errors
+    /// As those of [`StreamWalker::finish`].
+    pub fn finish_at(self, limit_pos: u64) -> Result<Option<TransactionHeader>, Damage> {
         match (self.stopped, self.walker.boundary_pos()) {
             // A stream can also end before the walk begins.
             (None, Some(pos)) if pos == limit_pos && self.pos == pos => Ok(self.walker.last()),

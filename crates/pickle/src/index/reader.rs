@@ -72,6 +72,11 @@ impl<R: Read> IndexReader<R> {
         self.end_pos
     }
 
+    /// Whether the buckets follow one by one, as in the present form, and the last bytes of all are the final None.
+    pub fn is_stream(&self) -> bool {
+        matches!(self.source, Source::Stream(_))
+    }
+
     /// The next bucket, in ascending order of prefixes; none behind the last one.
     ///
     /// What follows the final None is never looked at, as in Python.

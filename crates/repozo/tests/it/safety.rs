@@ -1,6 +1,7 @@
 //! Each thing that Python's repozo gets wrong, and that must not happen here. The numbers are those of the
 //! list of weaknesses in `docs/COMPAT.md`.
 
+mod damaged;
 mod found;
 mod found_again;
 mod found_by_sequences;

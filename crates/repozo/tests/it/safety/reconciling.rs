@@ -34,7 +34,8 @@ fn a_data_file_without_its_line_is_adopted_and_built_upon() {
         std::fs::write(room.in_repository(&dat), cut).unwrap();
         assert_eq!(room.verify().status, 1, "verify tells");
         assert_eq!(room.recovered(&[]), states[2], "the file proves itself");
-        assert_eq!(room.recovered(&["-w"]), states[1], "with every byte vouched for: what is listed");
+        let dated = room.recovered(&["-w", "-D", FIRST]);
+        assert_eq!(dated, states[1], "with every byte vouched for: what is listed");
         room.pass(60);
         room.grow();
         let ran = room.backup(flags).expect_success();

@@ -6,7 +6,7 @@ VENV := .venv
 # Where cargo puts what it builds.
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
-.PHONY: all help build venv test crash crash-deep differential live fuzz lint demo clean
+.PHONY: all help build venv test crash crash-deep differential live fuzz damage lint demo clean
 
 all: build
 
@@ -16,6 +16,7 @@ help:
 	@echo 'make crash   power cuts on a simulated disk, as in make test, with a table'
 	@echo 'make crash-deep  more of them: SEED= to begin with, STATES= to look at'
 	@echo 'make live    BACKUPS=200 backups of a live database, one after the other'
+	@echo 'make damage  every damage to every byte of small repositories, with a table'
 	@echo 'make differential  ours against Python along random sequences: SEED=, COUNT=1000'
 	@echo 'make lint    formatting and clippy'
 	@echo 'make fuzz    every fuzz target for SECONDS_EACH=30 seconds'
@@ -61,6 +62,10 @@ differential: COUNT ?= 1000
 differential: venv
 	REPOZO_TEST_PYTHON='$(CURDIR)/$(VENV)/bin/python' REPOZO_DIFF_SEED='$(SEED)' REPOZO_DIFF_COUNT='$(COUNT)' \
 		$(CARGO) test -p repozo --test it random_sequences_give -- --nocapture
+
+# Longer than in make test: every byte in every way, more pairs.
+damage:
+	REPOZO_DAMAGE=long $(CARGO) test --release --package repozo --test it damage:: -- --nocapture
 
 lint:
 	$(CARGO) fmt --all --check

@@ -104,6 +104,10 @@ impl Site<'_> {
         ours_with(self.fs, self.clock, &args!["-V", "-r", self.repository])
     }
 
+    pub(crate) fn verify_quick(&self) -> Ran {
+        ours_with(self.fs, self.clock, &args!["-VQ", "-r", self.repository])
+    }
+
     pub(crate) fn recover(&self, flags: &[&str]) -> Ran {
         let mut all = args!["-R", "-r", self.repository].to_vec();
         all.extend(flags.iter().map(OsString::from));

@@ -9,6 +9,7 @@
 mod cli;
 mod common;
 mod crash;
+mod damage;
 mod differential;
 mod docs;
 mod format;

@@ -110,13 +110,67 @@ pub(crate) fn read(fs: &dyn Fs, path: &Path) -> Option<Vec<u8>> {
 }
 
 fn read_data(fs: &dyn Fs, path: &Path) -> Option<Vec<u8>> {
-    let bytes = read(fs, path)?;
-    if !path.extension()?.to_str()?.ends_with('z') {
-        return Some(bytes);
+    plain(path.to_str()?, &read(fs, path)?)
+}
+
+/// The uncompressed bytes of a data file of that name, if it can be decompressed.
+pub(crate) fn plain(name: &str, bytes: &[u8]) -> Option<Vec<u8>> {
+    if name.ends_with('z') { unzipped(bytes) } else { Some(bytes.to_vec()) }
+}
+
+/// The content of a gzip file: members, and zeros behind the last.
+pub(crate) fn unzipped(bytes: &[u8]) -> Option<Vec<u8>> {
+    let (mut rest, mut plain) = (bytes, Vec::new());
+    loop {
+        let mut member = flate2::bufread::GzDecoder::new(rest);
+        member.read_to_end(&mut plain).ok()?;
+        rest = member.into_inner();
+        if rest.iter().all(|byte| *byte == 0) {
+            return Some(plain);
+        }
     }
-    let mut plain = Vec::new();
-    flate2::read::MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut plain).ok()?;
-    Some(plain)
+}
+
+/// What an index file says: where its database ends, and the position of every object; `None` for what is none.
+pub(crate) fn index_entries(bytes: &[u8]) -> Option<(u64, Vec<(u64, u64)>)> {
+    let mut reader = pickle::index::IndexReader::open(bytes).ok()?;
+    let mut entries = Vec::new();
+    while let Some(bucket) = reader.next_bucket().ok()? {
+        entries.extend(bucket.iter());
+    }
+    Some((reader.end_pos(), entries))
+}
+
+/// Where an index file says that its database ends.
+pub(crate) fn index_end(bytes: &[u8]) -> Option<u64> {
+    pickle::index::IndexReader::open(bytes).ok().map(|reader| reader.end_pos())
+}
+
+/// One line of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ListLine {
+    /// The last component of its path.
+    pub(crate) name: String,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) sum: String,
+}
+
+/// What a list says, a line that stands there twice once; `None` for what is none.
+pub(crate) fn list_lines(bytes: &[u8]) -> Option<Vec<ListLine>> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut lines: Vec<ListLine> = text.split_terminator('\n').map(list_line).collect::<Option<_>>()?;
+    lines.dedup();
+    (!lines.is_empty()).then_some(lines)
+}
+
+fn list_line(line: &str) -> Option<ListLine> {
+    let mut fields = line.trim_ascii().rsplitn(4, |c: char| c.is_ascii_whitespace());
+    let [sum, end, start, path] = [fields.next()?, fields.next()?, fields.next()?, fields.next()?];
+    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?;
+    let is_sum = sum.len() == 32 && sum.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let (name, sum) = (path.rsplit('/').next()?.trim_ascii_end().to_owned(), sum.to_ascii_lowercase());
+    is_sum.then_some(ListLine { name, start: number(start)?, end: number(end)?, sum })
 }
 
 fn names(fs: &dyn Fs, dir: &Path) -> BTreeSet<String> {
@@ -133,4 +187,30 @@ fn extension(name: &str) -> &str {
 
 fn is_full(name: &str) -> bool {
     [".fs", ".fsz"].contains(&extension(name))
+}
+
+/// What the byte at a position of a database is part of, by the format alone.
+pub(crate) fn field_at(database: &[u8], wanted_pos: usize) -> &'static str {
+    let number = |pos: usize, len: usize| {
+        database[pos..pos + len].iter().fold(0, |number: usize, byte| number << 8 | usize::from(*byte))
+    };
+    let mut pos = 4;
+    let mut fields = vec![(0, "magic")];
+    while pos < database.len() {
+        let records_pos = pos + 23 + number(pos + 17, 2) + number(pos + 19, 2) + number(pos + 21, 2);
+        let trailer_pos = pos + number(pos + 8, 8);
+        let header = [(0, "tid"), (8, "length"), (16, "status"), (17, "lengths of texts"), (23, "texts")];
+        fields.extend(header.map(|(at, field)| (pos + at, field)));
+        let mut record_pos = records_pos;
+        while record_pos < trailer_pos {
+            let names = ["oid", "tid of a record", "previous position", "position of the transaction"];
+            fields.extend(names.iter().zip(0..).map(|(field, at)| (record_pos + 8 * at, *field)));
+            let rest = [(32, "length of the version"), (34, "length of data"), (42, "data")];
+            fields.extend(rest.map(|(at, field)| (record_pos + at, field)));
+            record_pos += 42 + number(record_pos + 34, 8).max(1);
+        }
+        fields.push((trailer_pos, "trailer"));
+        pos = trailer_pos + 8;
+    }
+    fields.iter().rfind(|(pos, _)| *pos <= wanted_pos).map_or("nothing", |(_, field)| field)
 }

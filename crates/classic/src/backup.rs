@@ -21,8 +21,8 @@ use crate::reconcile::{line_of, reconcile, write_dat};
 use crate::repository::Survey;
 use crate::source::Source;
 use crate::{
-    BackupKind, BackupName, Chain, Context, Dat, DatLine, Error, Event, Fault, Limit, Notice, Part, Phase,
-    Repository, Stamp, Sum, prune,
+    BackupKind, BackupName, Chain, Context, Dat, DatLine, DatState, Error, Event, Fault, Limit, Notice, Part,
+    Phase, Repository, Stamp, Sum, prune,
 };
 use filestorage::{Boundary, Extent, Nothing, StreamWalker, UnfinishedKind, Walker};
 use std::path::PathBuf;
@@ -114,10 +114,11 @@ impl Run<'_> {
             return if self.survey.strays.is_empty() { ChainFacts::NoFiles } else { ChainFacts::NoFull };
         };
         let tiling = chain.tile();
-        match tiling.fault {
+        match (tiling.fault, tiling.unlisted.first()) {
             _ if chain.has_no_lines() => ChainFacts::NoLines,
-            Some(fault) => ChainFacts::Faulty(fault),
-            None => match self.survey.overtaking(chain) {
+            (Some(fault), _) => ChainFacts::Faulty(fault),
+            (None, Some(name)) => ChainFacts::Faulty(Fault::Unlisted(*name)),
+            (None, None) => match self.survey.overtaking(chain) {
                 Some(later) => ChainFacts::Faulty(Fault::Overtaken(later)),
                 None => ChainFacts::Sound,
             },
@@ -349,6 +350,10 @@ impl Run<'_> {
         let lines = now.chain_at(&Limit::Newest).map(|chain| chain.lines().to_vec());
         if files(&now) == files(self.survey) && lines == known && now.strays == self.survey.strays {
             return Ok(());
+        }
+        if let Some(Chain { full, dat: DatState::Unreadable(reason), .. }) = now.chain_at(&Limit::Newest) {
+            let (dat, reason) = (self.repository.dat_path(full.stamp), reason.clone());
+            return Err(Error::ListUnreadable { dat, reason });
         }
         Err(Error::RepositoryChanged { dir: self.repository.dir().to_owned() })
     }

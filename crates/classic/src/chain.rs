@@ -114,6 +114,8 @@ pub enum Fault {
     },
     /// The full of another chain stands between its files.
     Overtaken(BackupName),
+    /// A data file that no line names and that could not be settled.
+    Unlisted(BackupName),
     /// The parts end where no transaction of the database ends.
     NotABoundary {
         /// Where they end.
@@ -129,6 +131,7 @@ impl fmt::Display for Fault {
             Fault::BadLine { number } => write!(f, "line {number} cannot be read"),
             Fault::WrongName { number } => write!(f, "line {number} names no data file that can stand there"),
             Fault::Missing(name) => write!(f, "{name} is missing"),
+            Fault::Unlisted(name) => write!(f, "no line names {name}"),
             Fault::Hole { name, expected_pos, start_pos } => {
                 write!(
                     f,

@@ -60,8 +60,13 @@ pub(crate) fn compare_last(
     if source.len < last.end_pos {
         return Ok(Comparing::ended(Compared::Shorter, parts));
     }
-    if !same_magic(ctx, repository, source, parts)? {
-        return Ok(Comparing::ended(Compared::Different, parts));
+    let mut magic = [0; 4];
+    source.read_exact(0, &mut magic)?;
+    match magic_of(ctx, repository, parts) {
+        Ok(of_full) if of_full == magic => {}
+        Ok(_) => return Ok(Comparing::ended(Compared::Different, parts)),
+        // Not another database: a backup that cannot be read.
+        Err(error) => return Ok(Comparing::damaged(error, parts)),
     }
     ctx.tell(&Event::Began { phase: Phase::Comparing, total_len: Some(last.len()) });
     let (_, source_sum) = pump(source.pieces(ctx, last.start_pos, last.end_pos), |piece| {
@@ -93,20 +98,14 @@ fn begin_at_boundaries(source: &Source, parts: &[Part]) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// A conversion for Python 3 writes the magic anew, in place: the one change that a sum of the last part, and
-/// the positions in it, do not show.
-fn same_magic(
-    ctx: &Context<'_>,
-    repository: &Repository<'_>,
-    source: &Source,
-    parts: &[Part],
-) -> Result<bool, Error> {
-    let Some(full) = parts.first() else { return Ok(false) };
-    let (mut ours, mut theirs) = ([0; 4], [0; 4]);
-    source.read_exact(0, &mut theirs)?;
-    let read =
-        PartStream::open(ctx.fs, repository, full.name).and_then(|mut stream| stream.read_full(&mut ours));
-    Ok(read.is_ok() && ours == theirs)
+/// The first bytes of a chain. A conversion for Python 3 writes them anew, in place: the one change of a database
+/// that a sum of the last part, and the positions in it, do not show.
+fn magic_of(ctx: &Context<'_>, repository: &Repository<'_>, parts: &[Part]) -> Result<[u8; 4], Error> {
+    let mut magic = [0; 4];
+    if let Some(full) = parts.first() {
+        PartStream::open(ctx.fs, repository, full.name)?.read_full(&mut magic)?;
+    }
+    Ok(magic)
 }
 
 /// Whether a data file has the length that its line says: a compressed one is decompressed for it, as its own

@@ -78,6 +78,14 @@ pub enum Error {
         /// The repository.
         dir: PathBuf,
     },
+    /// The list of the newest chain could be read before, and cannot be now.
+    #[error("{}: cannot be read any more ({reason}); nothing was written, run it again", dat.display())]
+    ListUnreadable {
+        /// The list.
+        dat: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
     /// Python's repozo, which takes no lock, seems to be at work.
     #[error("{} is being written: a Python repozo seems to be running; wait for it to end, or use --wait SECONDS", path.display())]
     PythonRunning {

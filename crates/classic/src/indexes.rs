@@ -10,7 +10,7 @@ use pickle::index::IndexReader;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 use vfs::publish::Draft;
-use vfs::{Fs, ReadAt, ReadFile};
+use vfs::{Fs, Op, ReadAt, ReadFile};
 
 /// A file read from front to back, for readers of streams.
 pub(crate) struct FileStream(Box<dyn ReadFile>, u64);
@@ -163,6 +163,7 @@ pub(crate) fn draft_merged<'fs>(
         return Ok(None);
     }
     let Ok(expected) = current_records(data, boundary) else { return Ok(None) };
+    let path = &draft.path().to_owned();
     let mut output = BufWriter::with_capacity(1 << 18, &mut draft);
     let merged = merge_index(reader, &expected, newer, end_pos, &mut output).map(|_| ());
     match merged.and_then(|()| output.flush().map_err(IndexError::from_output)) {
@@ -170,8 +171,9 @@ pub(crate) fn draft_merged<'fs>(
             drop(output);
             Ok(Some(draft))
         }
-        // Whether reading or writing failed: the caller makes the index anew, and if it is the disk, that
-        // fails with the system's own words.
+        // A write that failed is never passed over, even if the next one may succeed.
+        Err(error) if error.is_of_output() => Err(write_error(error, path)),
+        // The one before cannot be read: the caller makes the index anew.
         Err(_) => Ok(None),
     }
 }
@@ -179,5 +181,16 @@ pub(crate) fn draft_merged<'fs>(
 fn finish(written: Result<(), IndexError>, output: &mut impl Write, path: &Path) -> Result<(), Error> {
     written
         .and_then(|()| output.flush().map_err(IndexError::from_output))
-        .map_err(|error| Error::Index { path: path.to_owned(), error })
+        .map_err(|error| write_error(error, path))
+}
+
+/// What the system says of a write, in its own words.
+fn write_error(error: IndexError, path: &Path) -> Error {
+    match error {
+        IndexError::Pickle(pickle::index::Error::Write { source, .. })
+        | IndexError::Source(filestorage::Error::Io(source)) => {
+            vfs::Error::new(Op::Write, path, source).into()
+        }
+        error => Error::Index { path: path.to_owned(), error },
+    }
 }

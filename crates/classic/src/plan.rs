@@ -111,10 +111,11 @@ pub fn begin(full_requested: bool, quick: bool, chain: &ChainFacts) -> Result<Co
         ChainFacts::NoFull => Err(FullReason::NoFull),
         ChainFacts::NoLines if quick => Err(FullReason::NoDat),
         // A list that cannot be read cannot be written anew, one that names what is gone is the only trace of a
-        // backup that was acknowledged, and one that was overtaken is right.
-        ChainFacts::Faulty(fault @ (Fault::Unreadable(_) | Fault::Missing(_) | Fault::Overtaken(_))) => {
-            Err(FullReason::Unsound(fault.clone()))
-        }
+        // backup that was acknowledged, and one that was overtaken is right. Behind a file that no line names nothing
+        // may stand: Python's repozo would join both.
+        ChainFacts::Faulty(
+            fault @ (Fault::Unreadable(_) | Fault::Missing(_) | Fault::Overtaken(_) | Fault::Unlisted(_)),
+        ) => Err(FullReason::Unsound(fault.clone())),
         ChainFacts::Faulty(fault) if quick => Err(FullReason::Unsound(fault.clone())),
         ChainFacts::NoLines | ChainFacts::Faulty(_) => Ok(Comparison::ByName),
         ChainFacts::Sound if quick => Ok(Comparison::Last),
@@ -173,6 +174,8 @@ mod tests {
         let unreadable = Fault::Unreadable("Is a directory".to_owned());
         let later = BackupName::parse("2023-11-14-22-13-20.fs".as_ref()).unwrap();
         let overtaken = Fault::Overtaken(later);
+        let name = BackupName::parse("2023-11-14-22-13-20.deltafs".as_ref()).unwrap();
+        let unlisted = Fault::Unlisted(name);
         for (requested, quick, chain, expected) in [
             (true, false, ChainFacts::Sound, Err(FullReason::Requested)),
             (true, true, ChainFacts::NoFiles, Err(FullReason::Requested)),
@@ -185,6 +188,7 @@ mod tests {
             (false, false, faulty, Ok(Comparison::ByName)),
             (false, false, ChainFacts::Faulty(unreadable.clone()), Err(FullReason::Unsound(unreadable))),
             (false, false, ChainFacts::Faulty(overtaken.clone()), Err(FullReason::Unsound(overtaken))),
+            (false, false, ChainFacts::Faulty(unlisted.clone()), Err(FullReason::Unsound(unlisted))),
             (false, true, ChainFacts::Sound, Ok(Comparison::Last)),
             (false, false, ChainFacts::Sound, Ok(Comparison::Listed)),
         ] {

@@ -1,6 +1,7 @@
 use crate::part::PartStream;
 use crate::{Part, Repository};
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use vfs::{Fs, Op, ReadAt, ReadFile};
 
@@ -21,7 +22,7 @@ struct OpenPart {
 }
 
 enum OpenBytes {
-    Plain(Box<dyn ReadFile>),
+    Plain(Box<dyn ReadFile>, PathBuf),
     /// The stream and how many bytes of it were read.
     Gzip(Box<PartStream>, u64),
 }
@@ -40,9 +41,8 @@ impl<'a> ChainReader<'a> {
         } else {
             let path = self.repository.path_of(name);
             let opened = self.fs.open(&path);
-            OpenBytes::Plain(
-                opened.map_err(|error| io::Error::other(vfs::Error::new(Op::Open, &path, error)))?,
-            )
+            let file = opened.map_err(|error| io::Error::other(vfs::Error::new(Op::Open, &path, error)))?;
+            OpenBytes::Plain(file, path)
         };
         Ok(OpenPart { at, bytes })
     }
@@ -56,7 +56,10 @@ impl OpenPart {
 
     fn read(&mut self, inner_pos: u64, buf: &mut [u8]) -> io::Result<usize> {
         match &mut self.bytes {
-            OpenBytes::Plain(file) => file.read_at(inner_pos, buf),
+            // Of several files, the error has to name the one.
+            OpenBytes::Plain(file, path) => file
+                .read_at(inner_pos, buf)
+                .map_err(|error| io::Error::other(vfs::Error::new(Op::Read, path, error))),
             OpenBytes::Gzip(stream, done_len) => {
                 let mut passed = vec![0; 1 << 16];
                 while *done_len < inner_pos {

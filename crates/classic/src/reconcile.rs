@@ -262,7 +262,8 @@ pub(crate) fn write_dat(
 /// An empty incremental (Python writes such) continues anything.
 ///
 /// # Errors
-/// An interruption. A file that cannot be read proves nothing.
+/// An interruption, and what the system says: a file that cannot be read now may prove its place later. One that
+/// is no sound gzip proves nothing.
 pub(crate) fn prove_place(
     ctx: &Context<'_>,
     repository: &Repository<'_>,
@@ -270,8 +271,8 @@ pub(crate) fn prove_place(
     name: BackupName,
 ) -> Result<Option<Part>, Error> {
     match try_prove_place(ctx, repository, parts, name) {
-        Err(error @ Error::Interrupted { .. }) => Err(error),
-        result => Ok(result.ok().flatten()),
+        Err(Error::Gzip { .. }) => Ok(None),
+        result => result,
     }
 }
 
@@ -289,6 +290,7 @@ fn try_prove_place(
         return Ok(None);
     }
     let start_pos = parts.last().map_or(0, |last| last.end_pos);
+    let path = repository.path_of(name);
     let (len, sum) = PartStream::open(ctx.fs, repository, name)?.sum(ctx)?;
     let part = Part { name, start_pos, end_pos: start_pos + len, sum };
     if len == 0 && !name.is_full() {
@@ -296,9 +298,9 @@ fn try_prove_place(
     }
     // A full begins with the magic, an incremental where a transaction before it ends.
     let boundary = if name.is_full() {
-        Boundary::start(&ChainReader::new(ctx.fs, repository, &[part])).ok()
+        seen(Boundary::start(&ChainReader::new(ctx.fs, repository, &[part])), &path)?
     } else {
-        Boundary::at(&ChainReader::new(ctx.fs, repository, parts), start_pos).ok().flatten()
+        seen(Boundary::at(&ChainReader::new(ctx.fs, repository, parts), start_pos), &path)?.flatten()
     };
     let Some(boundary) = boundary else { return Ok(None) };
     let walker = Walker::new(boundary.pos(), boundary.last_tid(), part.end_pos);
@@ -314,6 +316,17 @@ fn try_prove_place(
     }
     let proven = walk.finish().is_ok() && evidence.record_count > 0 && evidence.problem_count == 0;
     Ok(proven.then_some(part))
+}
+
+/// What was found, unless the bytes are no database; what the system says is an error.
+fn seen<T>(found: Result<T, filestorage::Error>, path: &Path) -> Result<Option<T>, Error> {
+    match found {
+        Err(filestorage::Error::Io(error)) => {
+            let told = error.downcast().unwrap_or_else(|error| vfs::Error::new(Op::Read, path, error));
+            Err(told.into())
+        }
+        found => Ok(found.ok()),
+    }
 }
 
 /// Records name positions; transactions without any prove nothing.

@@ -301,7 +301,11 @@ impl<'a> Laying<'a> {
             None => match self.has_line_behind().then(|| self.chain.tile().fault) {
                 Some(None) => None,
                 Some(Some(fault)) => return Err(self.fault(fault)),
-                None => prove_place(self.ctx, self.repository, &self.parts, name)?,
+                None => match prove_place(self.ctx, self.repository, &self.parts, name) {
+                    Err(error @ Error::Interrupted { .. }) => return Err(error),
+                    // No backup that was acknowledged is missed without it.
+                    proven => proven.ok().flatten(),
+                },
             },
         };
         match found {

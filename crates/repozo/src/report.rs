@@ -1,7 +1,6 @@
 //! The one place where an error becomes a line of text and an exit status.
 
 use classic::{Error, VerifyProblem};
-use filestorage::IndexError;
 use std::error::Error as _;
 use std::io;
 use std::path::Path;
@@ -15,9 +14,6 @@ pub(crate) fn text(error: &Error) -> String {
         Error::File(error) => system_text(&error.path, &error.source, error.op.to_string()),
         Error::Output(source) if source.raw_os_error().is_some() => {
             system_text(Path::new("standard output"), source, "write".to_owned())
-        }
-        Error::Index { path, error: IndexError::Source(filestorage::Error::Io(source)) } => {
-            system_text(path, source, "write".to_owned())
         }
         // What the system says when a file is listed like a directory; the number is the same on every Unix.
         Error::NotADirectory { dir } => format!("[Errno 20] Not a directory: {}", quoted(dir)),

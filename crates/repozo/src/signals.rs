@@ -1,5 +1,5 @@
 use classic::Interrupt;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -18,4 +18,7 @@ pub fn catch_signals(interrupt: &Interrupt) {
         // Without a handler the signal ends the process, and the next run removes the drafts.
         let _ = registered;
     }
+    // A file that grows past the limit of its size (`ulimit -f`) is an error of the write then, as for Python,
+    // and drafts are removed.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
 }

@@ -2,10 +2,14 @@
 #![expect(clippy::disallowed_methods, reason = "this is the module that the bans point to")]
 
 use crate::{Access, FileKind, Fs, Grant, Lock, LockKind, Meta, NewFile, ReadAt, ReadFile};
+use nix::dir::Dir;
 use nix::errno::Errno;
-use std::ffi::OsString;
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -17,17 +21,17 @@ struct OsReadFile(File);
 
 impl ReadAt for OsReadFile {
     fn read_at(&self, pos: u64, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.read_at(buf, pos)
+        again(|| self.0.read_at(buf, pos))
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(again(|| self.0.metadata())?.len())
     }
 }
 
 impl ReadFile for OsReadFile {
     fn meta(&self) -> io::Result<Meta> {
-        meta_of(&self.0.metadata()?)
+        meta_of(&again(|| self.0.metadata())?)
     }
 }
 
@@ -64,15 +68,16 @@ impl NewFile for OsNewFile {
     fn set_access(&mut self, grant: Grant) -> io::Result<bool> {
         let mut mode = grant.mode;
         let mut granted = true;
-        let now = self.file.metadata()?;
+        let now = again(|| self.file.metadata())?;
+        let give = |uid, gid| again(|| std::os::unix::fs::fchown(&self.file, uid, gid)).is_ok();
         // The order matters: chown clears set-id bits, and the group must be right before it may read.
-        if now.gid() != grant.gid && std::os::unix::fs::fchown(&self.file, None, Some(grant.gid)).is_err() {
+        if now.gid() != grant.gid && !give(None, Some(grant.gid)) {
             mode &= !0o070;
             granted = false;
         }
         if let Some(uid) = grant.uid.filter(|uid| *uid != now.uid()) {
             let root = nix::unistd::geteuid().is_root();
-            granted &= root && std::os::unix::fs::fchown(&self.file, Some(uid), None).is_ok();
+            granted &= root && give(Some(uid), None);
         }
         self.file.set_permissions(Permissions::from_mode(mode))?;
         Ok(granted)
@@ -84,7 +89,11 @@ impl NewFile for OsNewFile {
 
     fn close(self: Box<Self>) -> io::Result<()> {
         // Dropping a `File` hides what close says; a network file system may speak up only then.
-        nix::unistd::close(self.file).map_err(io::Error::from)
+        match nix::unistd::close(self.file) {
+            // The descriptor is gone all the same, and what was written was synced before: nothing is lost.
+            Err(Errno::EINTR) => Ok(()),
+            result => result.map_err(io::Error::from),
+        }
     }
 }
 
@@ -104,7 +113,7 @@ impl Drop for OsLock {
 impl Fs for OsFs {
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadFile>> {
         let file = open_to_read(path)?;
-        let kind = file.metadata()?.file_type();
+        let kind = again(|| file.metadata())?.file_type();
         if kind.is_dir() {
             return Err(Errno::EISDIR.into());
         }
@@ -120,11 +129,11 @@ impl Fs for OsFs {
     }
 
     fn meta(&self, path: &Path) -> io::Result<Meta> {
-        meta_of(&std::fs::metadata(path)?)
+        meta_of(&again(|| std::fs::metadata(path))?)
     }
 
     fn link_target(&self, path: &Path) -> io::Result<Option<PathBuf>> {
-        match std::fs::read_link(path) {
+        match again(|| std::fs::read_link(path)) {
             Ok(target) => Ok(Some(target)),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidInput) => {
                 Ok(None)
@@ -134,7 +143,7 @@ impl Fs for OsFs {
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<OsString>> {
-        std::fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name())).collect()
+        again(|| list(dir))
     }
 
     fn rename_over(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -161,9 +170,15 @@ impl Fs for OsFs {
 
     fn try_lock(&self, path: &Path, kind: LockKind) -> io::Result<Option<Box<dyn Lock>>> {
         let file = open_to_read(path)?;
-        let locked = match kind {
+        let lock = || match kind {
             LockKind::Exclusive => file.try_lock(),
             LockKind::Shared => file.try_lock_shared(),
+        };
+        let locked = loop {
+            match lock() {
+                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                locked => break locked,
+            }
         };
         match locked {
             Ok(()) => Ok(Some(Box::new(OsLock(file)))),
@@ -179,7 +194,7 @@ impl Fs for OsFs {
     }
 
     fn free_len(&self, dir: &Path) -> io::Result<u64> {
-        let stat = nix::sys::statvfs::statvfs(dir)?;
+        let stat = again(|| Ok(nix::sys::statvfs::statvfs(dir)?))?;
         Ok(stat.blocks_available().saturating_mul(stat.fragment_size()))
     }
 
@@ -206,10 +221,12 @@ fn link_and_unlink(from: &Path, to: &Path) -> io::Result<()> {
     match std::fs::hard_link(from, to) {
         // Neither way (exFAT, some network file systems): look, then rename. The lock keeps our own runs out.
         Err(error) if is_unsupported(&error) || is_errno(&error, &[Errno::EPERM, Errno::EMLINK]) => {
-            if std::fs::symlink_metadata(to).is_ok() {
-                return Err(Errno::EEXIST.into());
-            }
-            return std::fs::rename(from, to);
+            return match again(|| std::fs::symlink_metadata(to)) {
+                Ok(_) => Err(Errno::EEXIST.into()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => std::fs::rename(from, to),
+                // Who cannot look does not know what would be replaced.
+                Err(error) => Err(error),
+            };
         }
         result => result?,
     }
@@ -219,9 +236,27 @@ fn link_and_unlink(from: &Path, to: &Path) -> io::Result<()> {
     })
 }
 
+/// Makes a call again that a signal interrupted, one that changes nothing. Those of std that may wait do so by
+/// themselves; where a signal that is no reason to stop interrupts the others, it must not show either.
+fn again<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// With the library's `Dir`, because std's panics where closing a directory fails. All was read by then.
+fn list(dir: &Path) -> io::Result<Vec<OsString>> {
+    let dir = Dir::open(dir, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
+    let names = dir.into_iter().map(|entry| Ok(OsStr::from_bytes(entry?.file_name().to_bytes()).to_owned()));
+    names.filter(|name| !matches!(name, Ok(name) if name == "." || name == "..")).collect()
+}
+
 /// Without waiting for the other end of a pipe that somebody gave the name of a file.
 fn open_to_read(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits()).open(path)
+    OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)
 }
 
 #[cfg(target_os = "linux")]

@@ -238,4 +238,12 @@ impl IndexError {
     pub fn from_output(error: std::io::Error) -> IndexError {
         IndexError::Source(Error::Io(error))
     }
+
+    /// Whether it is an error of the output, not of what is read or of what is in it.
+    pub fn is_of_output(&self) -> bool {
+        matches!(
+            self,
+            IndexError::Source(Error::Io(_)) | IndexError::Pickle(pickle::index::Error::Write { .. })
+        )
+    }
 }

@@ -6,7 +6,7 @@ VENV := .venv
 # Where cargo puts what it builds.
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
-.PHONY: all help build venv test crash crash-deep differential live fuzz damage lint demo clean
+.PHONY: all help build venv have-strace test crash crash-deep differential live fuzz damage strace lint demo clean
 
 all: build
 
@@ -18,6 +18,7 @@ help:
 	@echo 'make live    BACKUPS=200 backups of a live database, one after the other'
 	@echo 'make damage  every damage to every byte of small repositories, with a table'
 	@echo 'make differential  ours against Python along random sequences: SEED=, COUNT=1000'
+	@echo 'make strace  every system call fails with every error: SEED=, ROUNDS= of full disks, ONLY='
 	@echo 'make lint    formatting and clippy'
 	@echo 'make fuzz    every fuzz target for SECONDS_EACH=30 seconds'
 	@echo 'make demo    backups and recoveries of a sample database'
@@ -35,9 +36,15 @@ $(VENV)/.stamp: requirements-test.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
 	touch $@
 
-test: venv
+test: venv have-strace
 	REPOZO_TEST_PYTHON='$(CURDIR)/$(VENV)/bin/python' $(CARGO) test --workspace --all-targets
 	REPOZO_TEST_PYTHON='$(CURDIR)/$(VENV)/bin/python' $(CARGO) test --workspace --doc
+	@command -v strace >/dev/null || echo '!!! SKIPPED, because there is no strace: no system call was made to fail' >&2
+
+# Where it cannot be installed, the tests that need it say so, and fail where REPOZO_REQUIRE_STRACE or CI is set.
+have-strace:
+	@command -v strace >/dev/null || test "$$(id -u)" -ne 0 || ! command -v apt-get >/dev/null || \
+		{ apt-get update && apt-get install --yes strace; } || echo 'strace could not be installed' >&2
 
 # Seeds and stories of violations are printed; ONLY= tells one story alone.
 crash:
@@ -66,6 +73,12 @@ differential: venv
 # Longer than in make test: every byte in every way, more pairs.
 damage:
 	REPOZO_DAMAGE=long $(CARGO) test --release --package repozo --test it damage:: -- --nocapture
+
+strace: ROUNDS ?= 3000
+strace: venv have-strace
+	REPOZO_TEST_PYTHON='$(CURDIR)/$(VENV)/bin/python' REPOZO_REQUIRE_STRACE=1 REPOZO_STRACE_ALL=1 \
+		REPOZO_FAULTS_SEED='$(SEED)' REPOZO_FAULTS_ROUNDS='$(ROUNDS)' REPOZO_FAULTS_ONLY='$(ONLY)' \
+		$(CARGO) test --package repozo --test it faults:: -- --nocapture
 
 lint:
 	$(CARGO) fmt --all --check

@@ -16,6 +16,7 @@ mod sweep;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use story::{STORIES, Story};
+pub(crate) use sweep::since;
 use sweep::{Depth, Tally, sweep};
 
 /// Fewer would show too little.

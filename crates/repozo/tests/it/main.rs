@@ -12,6 +12,7 @@ mod crash;
 mod damage;
 mod differential;
 mod docs;
+mod faults;
 mod format;
 mod history;
 mod hostile;

@@ -230,7 +230,7 @@ impl Told {
 }
 
 /// What is known once `newest` was restored: it may not be lost any more.
-fn since(known: &Known, newest: Option<&State>) -> Known {
+pub(crate) fn since(known: &Known, newest: Option<&State>) -> Known {
     let mut known = known.clone();
     if let Some(state) = known.in_flight.take_if(|state| newest.is_some_and(|newest| newest == state)) {
         known.acknowledged.push(state);

@@ -1,0 +1,155 @@
+//! What must be true behind a run that met a fault.
+
+use super::scenario::{Places, Prepared, Scenario, Verb, contents};
+use crate::judge::truth::{self, true_index};
+use crate::judge::{Known, Site, State, Violation, ensure};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use testkit::TestClock;
+use vfs::OsFs;
+
+/// How the next run is made, a minute later.
+const NEXT_RUN: Duration = Duration::from_secs(60);
+
+/// What is known of how a run ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    /// Whether it said, with status 0, that all was done.
+    pub(super) acknowledged: bool,
+    /// Whether it could tidy up: it was not killed, and removing was not what failed.
+    pub(super) tidies: bool,
+}
+
+/// Everything that must hold, then the next run.
+pub(super) fn judge(
+    scenario: &Scenario,
+    prepared: &Prepared,
+    places: &Places,
+    end: End,
+) -> Result<(), Violation> {
+    let known = judge_as_it_is(scenario, prepared, places, end)?;
+    judge_next_run(scenario, prepared, places, &known)
+}
+
+/// A clock a minute behind the binary's.
+fn later() -> TestClock {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let clock = TestClock::at(now.as_secs());
+    clock.pass(NEXT_RUN);
+    clock
+}
+
+fn state_of_now(clock: &TestClock, bytes: &Arc<Vec<u8>>) -> State {
+    let date = classic::Stamp::at(classic::Clock::now(clock)).unwrap().to_string();
+    State { date, bytes: Arc::clone(bytes) }
+}
+
+fn known(scenario: &Scenario, prepared: &Prepared, end: End, clock: &TestClock) -> Known {
+    // Any moment from the backup on is a date that gives it.
+    let new = prepared.new.as_ref().map(|bytes| state_of_now(clock, bytes));
+    let (before, going) = (prepared.states.clone(), prepared.going.clone());
+    let mut known = if scenario.kills_old() {
+        Known { deletable: [going, before].concat(), in_flight: new, ..Known::default() }
+    } else {
+        Known { acknowledged: before, deletable: going, in_flight: new, ..Known::default() }
+    };
+    if end.acknowledged {
+        known.acknowledged.extend(known.in_flight.take());
+    }
+    known
+}
+
+/// Judges the repository and the target as the run left them, and writes nothing; what is known
+/// of the repository since.
+pub(super) fn judge_as_it_is(
+    scenario: &Scenario,
+    prepared: &Prepared,
+    places: &Places,
+    end: End,
+) -> Result<Known, Violation> {
+    let known = known_as_it_is(scenario, prepared, places, end)?;
+    if scenario.verb != Verb::Backup {
+        let is_same = contents(&places.repository()) == prepared.repository();
+        ensure(is_same, 'a', || "a run that only reads changed the repository".to_owned())?;
+    } else if end.tidies {
+        let litter = truth::litter(&OsFs, &places.repository(), false);
+        let of_before = |name: &String| {
+            let is_old = prepared.repository().iter().any(|(old, _)| old == name);
+            // A removal that had begun is gone on with by the next run.
+            is_old && name.ends_with(".part")
+                || name.ends_with(".removed") && (is_old || scenario.kills_old())
+        };
+        let litter: Vec<_> = litter.iter().filter(|name| !of_before(name)).collect();
+        ensure(litter.is_empty(), 'e', || format!("the run failed and left {litter:?}"))?;
+    }
+    match scenario.verb {
+        Verb::RecoverToFile => check_target(prepared, places, end.acknowledged)?,
+        Verb::RecoverToStdout if end.acknowledged => {
+            let newest = prepared.states.last().map(|state| state.bytes.as_slice());
+            let printed = std::fs::read(places.stdout()).unwrap();
+            ensure(newest == Some(&printed), 'b', || "standard output is not the newest state".to_owned())?;
+        }
+        _ => {}
+    }
+    Ok(known)
+}
+
+fn known_as_it_is(
+    scenario: &Scenario,
+    prepared: &Prepared,
+    places: &Places,
+    end: End,
+) -> Result<Known, Violation> {
+    let clock = later();
+    let (repository, file) = (places.repository(), places.file());
+    let site = Site { fs: &OsFs, clock: &clock, repository: &repository, file: &file };
+    let known = known(scenario, prepared, end, &clock);
+    site.verdict(&known)?;
+    let newest = site.newest(&known)?;
+    site.all_restore(&known)?;
+    let is_new = |newest: &State| Some(&newest.bytes) == prepared.new.as_ref();
+    if scenario.kills_old() && !end.acknowledged && !newest.as_ref().is_some_and(is_new) {
+        // Without the new full nothing may go.
+        site.all_restore(&Known { acknowledged: prepared.states.clone(), ..known.clone() })?;
+    }
+    Ok(crate::crash::since(&known, newest.as_ref()))
+}
+
+/// The run that comes after: it succeeds, and all is well behind it.
+fn judge_next_run(
+    scenario: &Scenario,
+    prepared: &Prepared,
+    places: &Places,
+    known: &Known,
+) -> Result<(), Violation> {
+    let clock = later();
+    let (repository, file) = (places.repository(), places.file());
+    let site = Site { fs: &OsFs, clock: &clock, repository: &repository, file: &file };
+    if scenario.verb == Verb::RecoverToFile {
+        let ran = site.recover_to(&places.target());
+        ensure(ran.status == 0, 'f', || format!("the next recovery fails: {}", ran.stderr))?;
+        check_target(prepared, places, true)?;
+        let names = testkit::names(&places.dir.join("restored"));
+        ensure(names == ["Data.fs", "Data.fs.index"], 'e', || format!("{names:?}"))?;
+    }
+    std::fs::write(&file, &prepared.grown).unwrap();
+    // A later second than that of what was judged.
+    clock.pass(Duration::from_secs(1));
+    let grown = state_of_now(&clock, &Arc::new(prepared.grown.clone()));
+    site.next_run(known, "Q", &grown)
+}
+
+/// The target is the old database or the complete new one; an index beside it is its own.
+fn check_target(prepared: &Prepared, places: &Places, acknowledged: bool) -> Result<(), Violation> {
+    let (data, index) = (std::fs::read(places.target()).ok(), std::fs::read(places.target_index()).ok());
+    let new = prepared.states.last().unwrap();
+    let old = prepared.old_target.as_ref();
+    let is_new = data.as_ref() == Some(&*new.bytes);
+    let is_old = data.as_ref() == old.map(|old| &old.0);
+    ensure(is_new || is_old && !acknowledged, 'f', || {
+        "the target is neither the old nor the new database".to_owned()
+    })?;
+    let own = if is_new { Some(true_index(&new.bytes)) } else { old.map(|old| old.1.clone()) };
+    // Without an index ZODB makes one.
+    ensure(index.is_none() || index == own, 'f', || "the index beside the target is not its own".to_owned())
+}

@@ -136,7 +136,7 @@ fn judge_next_run(
     // A later second than that of what was judged.
     clock.pass(Duration::from_secs(1));
     let grown = state_of_now(&clock, &Arc::new(prepared.grown.clone()));
-    site.next_run(known, "Q", &grown)
+    site.next_run(known, "Q", &grown).map(|_| ())
 }
 
 /// The target is the old database or the complete new one; an index beside it is its own.

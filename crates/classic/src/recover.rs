@@ -9,7 +9,7 @@
 //! | the index under its name | the new database with its index | |
 
 use crate::content::{Content, check_index, own_position};
-use crate::copy::{PIECE_LEN, buffer_for, pump};
+use crate::copy::{buffer_for, pump};
 use crate::part::{PartStream, QuickLen};
 use crate::place::Place;
 use crate::repository::Survey;
@@ -341,7 +341,7 @@ impl Run<'_> {
         self.ctx.tell(&Event::RestoringIndex { from: &from, to: &place.index });
         let mut draft = Draft::create(self.ctx.fs, &place.index)?;
         let input = self.ctx.fs.open(&from).map_err(vfs::Error::at(Op::Open, &from))?;
-        let index_len = input.len().unwrap_or(PIECE_LEN as u64);
+        let index_len = input.len().map_err(vfs::Error::at(Op::Stat, &from))?;
         let (mut buf, mut pos) = (buffer_for(index_len), 0);
         loop {
             self.ctx.interrupt.check()?;

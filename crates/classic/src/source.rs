@@ -111,15 +111,17 @@ impl Source {
 /// Opens the database. A pack renames it to `.old`, then `.pack` to its name: in between there is none.
 fn open_between_packs(ctx: &Context<'_>, path: &Path) -> Result<Box<dyn ReadFile>, Error> {
     let packed = beside(path, ".pack");
-    let mut waited = Duration::ZERO;
+    let (mut waited, mut was_packing) = (Duration::ZERO, true);
     loop {
-        // Looked for first: behind the second rename only the database is there.
-        let is_packing = ctx.fs.meta(&packed).is_ok();
         match ctx.fs.open(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound && is_packing && waited < PACK_PATIENCE => {
+            // Behind the second rename only the database is there: who sees neither looks once more.
+            Err(error) if error.kind() == ErrorKind::NotFound && was_packing && waited < PACK_PATIENCE => {
                 ctx.interrupt.check()?;
-                ctx.clock.wait(POLL);
-                waited += POLL;
+                was_packing = ctx.fs.meta(&packed).is_ok();
+                if was_packing {
+                    ctx.clock.wait(POLL);
+                    waited += POLL;
+                }
             }
             opened => return Ok(opened.map_err(vfs::Error::at(Op::Open, path))?),
         }

@@ -5,6 +5,7 @@ use repozo::{Session, run};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::Command;
+use std::str::FromStr;
 use testkit::{Ran, TestClock};
 
 /// Runs our program in this process at the clock's time.
@@ -35,6 +36,12 @@ pub(crate) fn run_binary<S: AsRef<OsStr>>(args: &[S]) -> Ran {
         stdout: output.stdout,
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
+}
+
+/// How much a test does, if `make` says so: a variable of the environment that is set and not empty.
+pub(crate) fn setting<T: FromStr>(name: &str) -> Option<T> {
+    let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} cannot be read")))
 }
 
 /// Arguments from words and paths.

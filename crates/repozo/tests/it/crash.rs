@@ -13,6 +13,7 @@ mod python;
 mod story;
 mod sweep;
 
+use crate::common::setting;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use story::{STORIES, Story};
@@ -26,11 +27,11 @@ const THREAD_COUNT: usize = 2;
 #[test]
 fn a_power_cut_anywhere_costs_nothing_that_was_acknowledged() {
     let state_count = setting("REPOZO_CRASH_STATES").unwrap_or(LEAST_STATE_COUNT);
-    let seed = setting("REPOZO_CRASH_SEED").unwrap_or(0);
-    let only = variable("REPOZO_CRASH_ONLY");
+    let seed: u64 = setting("REPOZO_CRASH_SEED").unwrap_or(0);
+    let only: Option<String> = setting("REPOZO_CRASH_ONLY");
     let stories: Vec<&Story> =
         STORIES.iter().filter(|story| only.as_ref().is_none_or(|only| only == story.name)).collect();
-    let rows = tell_all(&stories, seed as u64, state_count);
+    let rows = tell_all(&stories, seed, state_count);
     println!("{}", table(&rows));
     let violations: Vec<String> = rows.iter().flat_map(Row::violations).collect();
     // One of each kind says more than many of one.
@@ -114,13 +115,4 @@ fn table(rows: &[Row<'_>]) -> String {
     let [once, twice, violations] = sums;
     lines.push(format!("| all | | {once} | {twice} | {violations} |"));
     lines.join("\n")
-}
-
-fn setting(name: &str) -> Option<usize> {
-    variable(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
-}
-
-#[expect(clippy::disallowed_methods, reason = "how deep to look is told by make")]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|text| !text.is_empty())
 }

@@ -8,6 +8,7 @@ mod facts;
 mod harm;
 mod world;
 
+use crate::common::setting;
 use examine::{Case, Seen};
 use harm::{Depth, Harm};
 use std::collections::BTreeMap;
@@ -116,7 +117,6 @@ fn table(cases: &[(&World, Harm)], seen: &[Seen]) -> String {
     lines.join("\n")
 }
 
-#[expect(clippy::disallowed_methods, reason = "how much to do is told by make")]
 fn is_long() -> bool {
-    std::env::var("REPOZO_DAMAGE").is_ok_and(|text| text == "long")
+    setting::<String>("REPOZO_DAMAGE").is_some_and(|text| text == "long")
 }

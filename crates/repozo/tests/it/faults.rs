@@ -27,6 +27,7 @@ mod strace;
 mod sweep;
 mod tolerated;
 
+use crate::common::setting;
 use std::io::Write;
 
 /// Whether a test may run: nothing hinders it. Where it must run, a hindrance fails it; elsewhere it is said on
@@ -34,7 +35,7 @@ use std::io::Write;
 #[track_caller]
 fn allowed(hindrance: Option<String>, test: &str, requiring: &str, advice: &str) -> bool {
     let Some(hindrance) = hindrance else { return true };
-    let required = [requiring, "CI"].into_iter().find(|name| variable(name).is_some());
+    let required = [requiring, "CI"].into_iter().find(|name| setting::<String>(name).is_some());
     if let Some(required) = required {
         panic!("{test} cannot run here, and {required} is set: {hindrance}; {advice}");
     }
@@ -42,13 +43,4 @@ fn allowed(hindrance: Option<String>, test: &str, requiring: &str, advice: &str)
     let text = format!("\n{rule}\n!!! SKIPPED: {test}\n!!! {hindrance}\n!!! {advice}\n{rule}\n");
     std::io::stderr().write_all(text.as_bytes()).unwrap();
     false
-}
-
-fn number(name: &str) -> Option<u64> {
-    variable(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
-}
-
-#[expect(clippy::disallowed_methods, reason = "how deep to look, and what may be skipped, is told by make")]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|text| !text.is_empty())
 }

@@ -20,28 +20,21 @@ mod stopped;
 mod traced;
 mod with_python;
 
-use crate::common::{args, run_binary};
+use crate::common::{args, run_binary, setting};
 use site::{Moment, Site};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use testkit::Ran;
 
-/// A number of the environment, for the long form.
-#[expect(clippy::disallowed_methods, reason = "how long a test runs is told by the environment")]
-fn from_environment<N: std::str::FromStr>(name: &str) -> Option<N> {
-    let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
-}
-
 /// Whether `make live` runs the tests, and every case is tried.
 fn is_long() -> bool {
-    from_environment::<usize>("REPOZO_LIVE_BACKUPS").is_some()
+    setting::<usize>("REPOZO_LIVE_BACKUPS").is_some()
 }
 
 /// The seed of a test, which is shown when it fails.
 fn seed() -> u64 {
-    let seed = from_environment("REPOZO_LIVE_SEED").unwrap_or_else(|| fastrand::u64(..));
+    let seed = setting("REPOZO_LIVE_SEED").unwrap_or_else(|| fastrand::u64(..));
     println!("REPOZO_LIVE_SEED={seed}");
     seed
 }

@@ -3,6 +3,7 @@
 use super::step::Step;
 use super::tally::Tally;
 use super::world::{Held, World};
+use crate::common::setting;
 use crate::interop::site::Site;
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,13 +15,8 @@ use std::thread;
 const SHOWN_FAILURES: usize = 3;
 
 /// The first seed and the number of sequences, if the environment names them.
-#[expect(clippy::disallowed_methods, reason = "the one test that is told how long to run")]
 pub(crate) fn seeds() -> Option<(u64, u64)> {
-    let number = |name: &str| {
-        let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
-        Some(text.parse::<u64>().unwrap_or_else(|error| panic!("{name}={text}: {error}")))
-    };
-    match (number("REPOZO_DIFF_SEED"), number("REPOZO_DIFF_COUNT")) {
+    match (setting("REPOZO_DIFF_SEED"), setting("REPOZO_DIFF_COUNT")) {
         (None, None) => None,
         (seed, count) => Some((seed.unwrap_or(0), count.unwrap_or(1))),
     }

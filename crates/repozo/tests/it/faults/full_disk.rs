@@ -1,8 +1,9 @@
 //! A real disk that is full: a small file system in memory, filled up to some bytes, or some inodes, that are left.
 
+use super::allowed;
 use super::judging::{End, judge, judge_as_it_is};
 use super::scenario::{Places, Prepared, SCENARIOS, Scenario, Verb, new_dir};
-use super::{allowed, number, variable};
+use crate::common::setting;
 use crate::judge::{Violation, ensure};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -104,8 +105,8 @@ fn a_full_disk_costs_nothing_and_with_room_again_all_goes_on() {
         return;
     }
     let disk = mounted.unwrap();
-    let (seed, rounds) = (number("REPOZO_FAULTS_SEED").unwrap_or(0), number("REPOZO_FAULTS_ROUNDS"));
-    let only = variable("REPOZO_FAULTS_ONLY");
+    let (seed, rounds) = (setting("REPOZO_FAULTS_SEED").unwrap_or(0), setting("REPOZO_FAULTS_ROUNDS"));
+    let only: Option<String> = setting("REPOZO_FAULTS_ONLY");
     let writes = |scenario: &&Scenario| {
         matches!(scenario.verb, Verb::Backup | Verb::RecoverToFile) && scenario.always.is_empty()
     };

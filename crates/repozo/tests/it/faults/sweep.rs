@@ -4,7 +4,8 @@
 use super::judging::{End, judge};
 use super::scenario::{Places, Prepared, SCENARIOS, Scenario, Verb, new_dir};
 use super::strace::{Call, Ended, Watched, is_usable};
-use super::{number, tolerated, variable};
+use super::tolerated;
+use crate::common::setting;
 use crate::judge::{Violation, ensure};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt;
@@ -70,7 +71,7 @@ fn every_system_call_of_the_binary_fails_once_and_is_once_where_it_is_killed() {
     if !is_usable("every system call of the binary fails once") {
         return;
     }
-    let only = variable("REPOZO_FAULTS_ONLY");
+    let only: Option<String> = setting("REPOZO_FAULTS_ONLY");
     let chosen = SCENARIOS.iter().filter(|scenario| only.as_ref().is_none_or(|only| only == scenario.name));
     let rows: Vec<Row> = chosen.map(Row::new).collect();
     let jobs = jobs(&rows);
@@ -138,8 +139,8 @@ fn run(
 }
 
 fn jobs<'a>(rows: &'a [Row<'a>]) -> Vec<Job<'a>> {
-    let all = variable("REPOZO_STRACE_ALL").is_some();
-    let mut random = fastrand::Rng::with_seed(number("REPOZO_FAULTS_SEED").unwrap_or(0));
+    let all = setting::<String>("REPOZO_STRACE_ALL").is_some();
+    let mut random = fastrand::Rng::with_seed(setting("REPOZO_FAULTS_SEED").unwrap_or(0));
     let mut jobs = Vec::new();
     for row in rows {
         for call in &row.calls {

@@ -2,8 +2,8 @@
 
 use super::history::Listed;
 use super::traced::{self, Trace};
-use super::{Acknowledged, Moment, Site, backup_words, backups, fingerprint, from_environment, seed, stamp};
-use crate::common::{args, run_binary};
+use super::{Acknowledged, Moment, Site, backup_words, backups, fingerprint, seed, stamp};
+use crate::common::{args, run_binary, setting};
 use std::collections::BTreeMap;
 use testkit::Ran;
 
@@ -117,7 +117,7 @@ impl Loop {
 #[test]
 fn every_backup_of_a_live_database_is_a_prefix_of_its_history_and_restores_to_exactly_that() {
     let seed = seed();
-    let count = from_environment("REPOZO_LIVE_BACKUPS").unwrap_or(20);
+    let count = setting("REPOZO_LIVE_BACKUPS").unwrap_or(20);
     let mut run = Loop {
         site: Site::start(seed, 3, Some(40..900)),
         random: fastrand::Rng::with_seed(seed),

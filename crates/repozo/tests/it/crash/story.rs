@@ -118,7 +118,7 @@ impl World {
         image.make_link(Path::new(LINK), Path::new("../restored/Data.fs")).unwrap();
         let mut database = Database::with_transactions(random.u64(2..16));
         if random.bool() {
-            database.commit(&[(random.u64(0..9), random.usize(0..9000))]);
+            database.commit(&[(random.u64(0..9), random.usize(1..9000))]);
         }
         let world =
             World { fs: SimFs::on(image), clock: TestClock::at(START), database, random, states: Vec::new() };
@@ -143,7 +143,7 @@ impl World {
     pub(super) fn grow(&mut self) {
         let random = &mut self.random;
         let records: Vec<_> =
-            (0..random.u64(1..4)).map(|_| (random.u64(0..400), random.usize(0..900))).collect();
+            (0..random.u64(1..4)).map(|_| (random.u64(0..400), random.usize(1..900))).collect();
         self.database.commit(&records);
         self.put_database();
     }

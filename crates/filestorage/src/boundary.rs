@@ -97,3 +97,6 @@ pub fn transaction_before(source: &dyn ReadAt, end_pos: u64) -> Result<Option<Tr
     let sound = finished && header.len == len && header.header_len() <= len;
     Ok(sound.then_some(header))
 }
+
+#[cfg(test)]
+mod tests;

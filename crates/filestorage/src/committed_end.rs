@@ -259,4 +259,6 @@ fn broken(halt: Halt, pos: u64, limit_pos: u64) -> Damage {
 }
 
 #[cfg(test)]
+mod live_tests;
+#[cfg(test)]
 mod tests;

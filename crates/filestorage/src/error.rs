@@ -186,3 +186,44 @@ impl fmt::Display for ProblemKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_message_says_what_is_wrong_and_where() {
+        let (oid, tid) = (Oid::new(0x2a), Tid::new(0x03f4));
+        let damage = |kind| Damage { transaction_pos: 463, pos: 471, kind }.to_string();
+        let problem = |kind| Problem { pos: 503, kind }.to_string();
+        for (message, words) in [
+            (damage(DamageKind::Status(0x80)), &["@463", "status", "0x80"][..]),
+            (damage(DamageKind::Unfinished { limit_pos: 1385 }), &["@463", "not complete", "@1385"]),
+            (
+                damage(DamageKind::SoundBehind { next_pos: 561, next_tid: tid }),
+                &["@463", "unfinished", "0x00000000000003f4", "@561"],
+            ),
+            (problem(ProblemKind::Status(b'Z')), &["status 0x5a", "@503"]),
+            (
+                problem(ProblemKind::TidOrder { tid, previous: Tid::new(0xfff) }),
+                &["0x00000000000003f4", "not greater", "0x0000000000000fff", "@503"],
+            ),
+            (
+                problem(ProblemKind::RecordTid { oid, found: tid }),
+                &["0x00000000000003f4", "oid 0x000000000000002a", "differs", "@503"],
+            ),
+            (
+                problem(ProblemKind::PreviousNotBefore { oid, previous_pos: 900 }),
+                &["previous record 900", "oid 0x000000000000002a", "@503"],
+            ),
+            (
+                problem(ProblemKind::BackPointerNotBefore { oid, back_pos: 900 }),
+                &["back pointer 900", "oid 0x000000000000002a", "@503"],
+            ),
+        ] {
+            for word in words {
+                assert!(message.contains(word), "{word}: {message}");
+            }
+        }
+    }
+}

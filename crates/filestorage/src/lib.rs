@@ -17,6 +17,8 @@ mod index;
 mod magic;
 mod oid;
 mod record;
+#[cfg(test)]
+mod samples;
 mod sound_behind;
 mod stream;
 mod tid;

@@ -30,3 +30,14 @@ impl fmt::Display for Oid {
         write!(f, "0x{:016x}", self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_oid_is_shown_in_hex_as_it_stands_in_the_file() {
+        let oid = Oid::from_be_bytes([0, 0, 0, 0, 0, 1, 0x86, 0xa0]);
+        assert_eq!((oid.number(), oid.to_string().as_str()), (100_000, "0x00000000000186a0"));
+    }
+}

@@ -59,3 +59,6 @@ fn is_sound(source: &dyn ReadAt, header: &TransactionHeader) -> io::Result<bool>
     }
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,7 +78,10 @@ impl StreamWalker {
             (None, Some(pos)) if pos == limit_pos && self.pos == pos => Ok(self.walker.last()),
             (Some(Halt::Broken(damage)), _) => Err(damage),
             (Some(Halt::Cut(header) | Halt::Voted(header)), _) => Err(unfinished(header.pos, limit_pos)),
-            _ => Err(unfinished(self.walker.boundary_pos().unwrap_or(self.pos), limit_pos.min(self.pos))),
+            _ => {
+                let end_pos = self.pos + self.carry.len() as u64;
+                Err(unfinished(self.walker.transaction_pos(), limit_pos.min(end_pos)))
+            }
         }
     }
 }
@@ -100,6 +103,54 @@ mod tests {
             let mut stream = StreamWalker::new(Walker::new(4, None, 4), 0);
             stream.feed(&b"FS30x"[..len], &mut Nothing);
             assert_eq!(stream.finish().is_ok(), len == 4, "{len} bytes");
+        }
+    }
+
+    /// Behind a stop nothing more is looked at, so a caller need not feed the rest.
+    #[test]
+    fn a_stream_stops_at_the_first_byte_that_is_wrong_and_says_what_it_was() {
+        let sound = crate::samples::sample("undo.fs");
+        let walk = |bytes: &[u8], limit_pos| {
+            let mut stream = StreamWalker::new(Walker::new(4, None, limit_pos), 0);
+            let mut stop = None;
+            for (at, byte) in bytes.iter().enumerate() {
+                stream.feed(&[*byte], &mut Nothing);
+                stop = stop.or(stream.has_stopped().then_some(at));
+            }
+            (stop, stream.finish())
+        };
+        let unfinished_at = |pos, limit_pos| {
+            let kind = DamageKind::Unfinished { limit_pos };
+            Err(Damage { transaction_pos: pos, pos, kind })
+        };
+        assert_eq!(walk(&sound, 1385).0, None);
+        // The last transaction begins at 1256; its header has 23 bytes.
+        assert_eq!(walk(&sound, 1300), (Some(1256 + 22), unfinished_at(1256, 1300)), "the limit cuts it");
+        assert_eq!(walk(&sound, 1256), (Some(1256), unfinished_at(1256, 1256)), "more than announced");
+        assert_eq!(walk(&sound[..1256], 1385), (None, unfinished_at(1256, 1256)), "cut before a header");
+        let mut voted = sound.clone();
+        voted[1256 + 16] = b'c';
+        assert_eq!(walk(&voted, 1385), (Some(1256 + 22), unfinished_at(1256, 1385)));
+        let (stop, damage) = walk(&crate::samples::sample("bad-trailer.fs"), 1385);
+        assert!(matches!(damage, Err(Damage { kind: DamageKind::Trailer { .. }, .. })), "{damage:?}");
+        assert_eq!(stop, Some(463 + 90 + 7));
+    }
+
+    /// Symptom: an increment that was cut inside of a transaction was told with a position in the middle of it as that
+    /// of the transaction, and with an end some bytes before the last one. Cause: where the walker's next wish began
+    /// was taken for both.
+    #[test]
+    fn a_stream_that_is_cut_names_the_transaction_that_is_not_complete_and_where_the_bytes_end() {
+        let sound = crate::samples::sample("undo.fs");
+        let (_, seen) = crate::samples::scan(&sound).unwrap();
+        for piece_len in [1, 7, 2000] {
+            for cut_len in 4..sound.len() {
+                let mut stream = StreamWalker::new(Walker::new(4, None, sound.len() as u64), 0);
+                sound[..cut_len].chunks(piece_len).for_each(|piece| stream.feed(piece, &mut Nothing));
+                let end_pos = cut_len as u64;
+                let cut = seen.transactions.iter().find(|header| header.end_pos() > end_pos).unwrap();
+                assert_eq!(stream.finish(), Err(unfinished(cut.pos, end_pos)), "pieces of {piece_len}");
+            }
         }
     }
 }

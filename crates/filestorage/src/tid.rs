@@ -73,10 +73,10 @@ impl Tid {
 
     /// The tid of a time in seconds since 1970 (UTC); `None` before 1900 or behind the last year.
     pub fn from_unix_seconds(seconds: f64) -> Option<Tid> {
-        if !seconds.is_finite() || seconds.abs() > 1e12 {
+        if !seconds.is_finite() {
             return None;
         }
-        #[expect(clippy::cast_possible_truncation, reason = "bounded above")]
+        #[expect(clippy::cast_possible_truncation, reason = "what is cut is in no year that there is")]
         let whole = seconds.floor() as i64;
         let time = jiff::Timestamp::from_second(whole).ok()?.to_zoned(jiff::tz::TimeZone::UTC).datetime();
         Tid::from_calendar(Calendar {
@@ -201,9 +201,17 @@ mod tests {
         ] {
             assert_eq!(Tid::from_calendar(bad), None, "{bad:?}");
         }
-        for seconds in [f64::NAN, f64::INFINITY, -3e9, 1e15] {
+        for seconds in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN, -3e9, 1e15] {
             assert_eq!(Tid::from_unix_seconds(seconds), None);
         }
+    }
+
+    #[test]
+    fn tids_are_shown_in_hex_and_followed_by_the_next_number() {
+        let tid = Tid::from_be_bytes([0, 0, 0, 0, 0, 0, 1, 0xff]);
+        assert_eq!(tid.to_string(), "0x00000000000001ff");
+        assert_eq!(tid.next(), Some(Tid::new(0x200)));
+        assert_eq!(Tid::new(u64::MAX).next(), None);
     }
 
     proptest! {

@@ -147,3 +147,15 @@ pub(crate) fn split<const N: usize>(bytes: &[u8]) -> ([u8; N], &[u8]) {
     head.copy_from_slice(&bytes[..N]);
     (head, &bytes[N..])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finished_transaction_has_one_of_three_statuses() {
+        for (byte, is_final) in [(b' ', true), (b'p', true), (b'u', true), (b'c', false), (b'Z', false)] {
+            assert_eq!(Status::decode(byte).is_final(), is_final, "{byte:#x}");
+        }
+    }
+}

@@ -99,6 +99,11 @@ impl Walker {
         matches!(self.state, State::Boundary).then_some(self.pos)
     }
 
+    /// Where the transaction begins inside of which the walk stands, or the next one, if there is one.
+    pub(crate) fn transaction_pos(&self) -> u64 {
+        self.pos
+    }
+
     /// The last transaction that was walked to its end, if any.
     pub fn last(&self) -> Option<TransactionHeader> {
         self.last

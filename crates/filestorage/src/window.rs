@@ -50,3 +50,6 @@ impl<'a> Window<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,54 +1,9 @@
 //! Each sample is a file that ZODB wrote, most then changed in one place. `EXPECT.tsv` beside them is what
 //! ZODB itself says of each; where this code says something else, the reason is written here.
 
-#![expect(clippy::disallowed_methods, reason = "tests read their fixtures")]
-
 use super::*;
-use crate::{Index, Nothing, Problem, ProblemKind, RecordData, RecordHeader};
-use std::fs;
-use std::path::PathBuf;
-
-fn samples() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/samples")
-}
-
-fn sample(name: &str) -> Vec<u8> {
-    fs::read(samples().join(name)).unwrap()
-}
-
-fn lines(name: &str) -> Vec<Vec<String>> {
-    let text = fs::read_to_string(samples().join(name)).unwrap();
-    text.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect()
-}
-
-#[derive(Default)]
-struct Seen {
-    transactions: Vec<TransactionHeader>,
-    records: Vec<(RecordHeader, RecordData)>,
-    problems: Vec<Problem>,
-}
-
-impl Visitor for Seen {
-    fn transaction(&mut self, header: &TransactionHeader) {
-        self.transactions.push(*header);
-    }
-
-    fn record(&mut self, header: &RecordHeader, data: RecordData) {
-        self.records.push((*header, data));
-    }
-
-    fn problem(&mut self, problem: Problem) {
-        self.problems.push(problem);
-    }
-}
-
-fn scan(bytes: &[u8]) -> Result<(Extent, Seen), Error> {
-    let mut seen = Seen::default();
-    let bytes = bytes.to_vec();
-    let extent = committed_end(&bytes, Boundary::start(&bytes)?, &mut seen)?;
-    Ok((extent, seen))
-}
-
+use crate::samples::{Seen, lines, sample, scan};
+use crate::{Index, Nothing, Problem, ProblemKind, RecordHeader};
 fn damage_of(name: &str) -> Damage {
     match scan(&sample(name)) {
         Err(Error::Damage(damage)) => damage,
@@ -213,13 +168,27 @@ fn damage_is_named_by_position_and_field() {
 }
 
 #[test]
+fn damage_has_the_position_of_the_field_that_is_wrong() {
+    for (name, pos) in [
+        ("bad-tlen-small.fs", 463 + 8),
+        ("bad-trailer.fs", 463 + 90),
+        ("bad-tloc.fs", 503),
+        ("bad-plen.fs", 283),
+        ("bad-status-c.fs", 463),
+    ] {
+        assert_eq!(damage_of(name).pos, pos, "{name}");
+    }
+}
+
+#[test]
 fn a_status_that_no_zodb_can_read_is_damage_an_unknown_one_a_problem() {
     let mut bytes = sample("bad-status.fs");
     let (extent, seen) = scan(&bytes).unwrap();
     assert_eq!(extent.end_pos, 1385);
     assert_eq!(seen.problems, [Problem { pos: 463, kind: ProblemKind::Status(b'Z') }]);
     bytes[463 + 16] = 0x80;
-    assert!(matches!(scan(&bytes), Err(Error::Damage(Damage { kind: DamageKind::Status(0x80), .. }))));
+    let damage = Damage { transaction_pos: 463, pos: 463 + 16, kind: DamageKind::Status(0x80) };
+    assert!(matches!(scan(&bytes), Err(Error::Damage(found)) if found == damage));
 }
 
 #[test]
@@ -228,6 +197,14 @@ fn what_zodb_only_logs_is_a_problem_not_damage() {
     assert!(matches!(problems("bad-tid-order.fs")[0].kind, ProblemKind::TidOrder { .. }));
     assert!(matches!(problems("bad-rec-tid.fs")[0].kind, ProblemKind::RecordTid { .. }));
     assert!(matches!(problems("bad-back-forward.fs")[0].kind, ProblemKind::BackPointerNotBefore { .. }));
+    // A record that says of itself, or of what comes after it, that it is its object's previous one.
+    for (previous_pos, is_problem) in [(503, true), (504, true), (502, false)] {
+        let mut bytes = sample("undo.fs");
+        bytes[503 + 16..503 + 24].copy_from_slice(&u64::to_be_bytes(previous_pos));
+        let problems = scan(&bytes).unwrap().1.problems;
+        let is_it = |problem: &Problem| matches!(problem.kind, ProblemKind::PreviousNotBefore { .. });
+        assert_eq!((problems.len(), problems.iter().all(is_it)), (usize::from(is_problem), true));
+    }
     for name in ["plain.fs", "undo.fs", "dup-oid.fs", "status-u.fs", "pack-after-gc.fs", "fs21.fs"] {
         assert_eq!(problems(name), [], "{name}");
     }
@@ -431,6 +408,7 @@ fn a_file_that_shrinks_in_its_tail_is_fine_and_one_that_loses_a_transaction_is_n
     let start = Boundary::start(&aborted).unwrap();
     let extent = committed_end(&aborted, start, &mut Nothing).unwrap();
     assert_eq!((extent.end_pos, extent.tail), (3124, None));
+    assert_eq!(Some(extent), scan(&base).ok().map(|(extent, _)| extent), "as if nobody had voted");
     let lost = Shrinking(base[..3050].to_vec(), vec![3124, 3050].into());
     let result = committed_end(&lost, start, &mut Nothing);
     assert!(matches!(result, Err(Error::Shrunk { .. })), "{result:?}");

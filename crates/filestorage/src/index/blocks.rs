@@ -150,7 +150,7 @@ mod tests {
                 index.insert(Oid::new(oid), pos).unwrap();
                 map.insert(oid, pos);
             }
-            prop_assert_eq!(index.len(), map.len() as u64);
+            prop_assert_eq!((index.len(), index.is_empty()), (map.len() as u64, map.is_empty()));
             let all: Vec<_> = index.iter().map(|(oid, pos)| (oid.number(), pos)).collect();
             prop_assert_eq!(all, map.clone().into_iter().collect::<Vec<_>>());
             for oid in 0..2000 {
@@ -165,6 +165,32 @@ mod tests {
         index.insert(Oid::ROOT, POSITION_LIMIT - 1).unwrap();
         assert_eq!(index.get(Oid::ROOT), Some(POSITION_LIMIT - 1));
         assert!(matches!(index.insert(Oid::ROOT, POSITION_LIMIT), Err(Error::PositionTooLarge { .. })));
+    }
+
+    #[test]
+    fn a_scan_tells_the_first_record_that_no_index_can_point_at() {
+        let mut header = RecordHeader::decode(0, &[0; RecordHeader::FIXED_LEN]);
+        let mut index = Index::new();
+        index.record(&header, RecordData::Gone);
+        assert!(index.check().is_ok());
+        for pos in [POSITION_LIMIT + 7, POSITION_LIMIT] {
+            header.pos = pos;
+            index.record(&header, RecordData::Gone);
+        }
+        assert!(matches!(index.check(), Err(Error::PositionTooLarge { pos }) if pos == POSITION_LIMIT + 7));
+        assert_eq!(index.get(Oid::ROOT), Some(0), "what it has is not changed");
+    }
+
+    /// The memory of a big database's index is what it holds, not what it could.
+    #[test]
+    fn a_block_keeps_room_for_a_quarter_more_than_it_holds() {
+        let mut index = Index::new();
+        for oid in 0..256 {
+            index.insert(Oid::new(oid), oid + 4).unwrap();
+            let positions = &index.blocks[&0].positions;
+            let spare_len = positions.capacity() - positions.len();
+            assert!(spare_len <= positions.len() / 4 + 8, "{spare_len} behind {}", positions.len());
+        }
     }
 
     #[test]

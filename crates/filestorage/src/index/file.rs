@@ -247,3 +247,6 @@ impl IndexError {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,6 +51,9 @@ fn creates_only_what_is_new(fs: &dyn Fs, dir: &Path) {
     assert_eq!(fs.meta(&dir.join("absent")).unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(fs.link_target(&path).unwrap(), None);
     assert_eq!(fs.link_target(&dir.join("absent")).unwrap(), None);
+    assert_eq!(fs.link_target(&dir.join("absent/too")).unwrap(), None);
+    assert_eq!(fs.link_target(&path.join("in a file")).unwrap_err().kind(), ErrorKind::NotADirectory);
+    assert_eq!(fs.open(&path).unwrap().meta().unwrap(), meta, "by its name or by itself");
     let modes = dir.join("modes");
     let mut file = fs.create(&modes).unwrap();
     assert!(
@@ -89,6 +92,13 @@ fn renames_with_and_without_replacing(fs: &dyn Fs, dir: &Path) {
     assert_eq!(content(fs, &a), b"a");
     assert_eq!(fs.meta(&b).unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(fs.rename_new(&b, &a).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(content(fs, &a), b"a");
+    fs.remove(&a).unwrap();
+    assert_eq!(fs.rename_new(&b, &a).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(fs.rename_over(&b, &a).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(fs.create(&dir.join("absent/too")).err().unwrap().kind(), ErrorKind::NotFound);
+    assert_eq!(fs.remove(dir).unwrap_err().kind(), ErrorKind::IsADirectory);
+    assert_eq!(fs.sync_dir(&dir.join("absent")).unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[expect(clippy::unwrap_used, reason = "a test suite speaks by panicking")]
@@ -116,7 +126,11 @@ fn locks_exclude_each_other(fs: &dyn Fs, dir: &Path) {
         let again = fs.try_lock(path, LockKind::Shared).unwrap();
         assert!(shared.is_some() && again.is_some());
         assert!(fs.try_lock(path, LockKind::Exclusive).unwrap().is_none());
-        drop((shared, again));
+        let third = fs.try_lock(path, LockKind::Shared).unwrap();
+        for held in [shared, again, third] {
+            assert!(fs.try_lock(path, LockKind::Exclusive).unwrap().is_none(), "as long as one is held");
+            drop(held);
+        }
         assert!(fs.try_lock(path, LockKind::Exclusive).unwrap().is_some());
     }
 }

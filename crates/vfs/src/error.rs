@@ -86,3 +86,22 @@ impl Error {
         self.source.kind() == io::ErrorKind::NotFound
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_has_what_was_done_where_and_what_the_system_said() {
+        let error = Error::at(Op::Create, Path::new("/a/b"))(io::ErrorKind::NotFound.into());
+        assert_eq!(error.to_string(), format!("create /a/b: {}", error.source));
+        assert!(error.is_not_found());
+        assert!(
+            !Error::new(Op::List, Path::new("/a"), io::ErrorKind::PermissionDenied.into()).is_not_found()
+        );
+        // Read with the path behind it, as in a message.
+        for (op, words) in [(Op::Rename, "rename to"), (Op::SyncDir, "sync directory"), (Op::Lock, "lock")] {
+            assert_eq!(op.to_string(), words);
+        }
+    }
+}

@@ -320,4 +320,92 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         crate::contract::check(&OsFs, dir.path());
     }
+
+    #[test]
+    fn where_there_are_no_hard_links_a_file_is_looked_for_and_then_renamed() {
+        // A directory stands for a file on a file system without hard links: it cannot have one either.
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        std::fs::create_dir(&from).unwrap();
+        std::fs::create_dir(&to).unwrap();
+        assert_eq!(link_and_unlink(&from, &to).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert!(from.exists());
+        std::fs::remove_dir(&to).unwrap();
+        link_and_unlink(&from, &to).unwrap();
+        assert!(to.exists() && !from.exists());
+        assert_eq!(link_and_unlink(&from, &to).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_pipe_is_no_file_and_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+        assert_eq!(OsFs.open(&pipe).err().unwrap().kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(OsFs.meta(&pipe).unwrap().kind, FileKind::Other);
+    }
+
+    #[test]
+    fn links_are_followed_and_their_targets_shown_as_they_are_stored() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("file"), dir.path().join("link"));
+        std::fs::write(&file, "abc").unwrap();
+        std::os::unix::fs::symlink("file", &link).unwrap();
+        assert_eq!(OsFs.link_target(&link).unwrap(), Some("file".into()));
+        assert_eq!(OsFs.open(&link).unwrap().meta().unwrap().id, OsFs.meta(&file).unwrap().id);
+    }
+
+    /// Root may give a file to any group; everybody else only to their own.
+    #[test]
+    fn a_group_that_cannot_be_had_gets_no_right() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let mut file = OsFs.create(&path).unwrap();
+        let before = OsFs.meta(&path).unwrap().access;
+        let stranger = before.gid + 54_321;
+        let granted = file.set_access(Grant { mode: 0o664, gid: stranger, uid: None }).unwrap();
+        let after = OsFs.meta(&path).unwrap().access;
+        if granted {
+            assert_eq!(after, Access { mode: 0o664, gid: stranger, ..before });
+        } else {
+            assert_eq!(after, Access { mode: 0o604, ..before });
+        }
+        // The owner, likewise; the file's own is always to be had.
+        let own = Grant { mode: 0o600, gid: after.gid, uid: Some(before.uid) };
+        assert!(file.set_access(own).unwrap());
+        let granted = file.set_access(Grant { uid: Some(before.uid + 54_321), ..own }).unwrap();
+        let uid = OsFs.meta(&path).unwrap().access.uid;
+        assert_eq!(uid, if granted { before.uid + 54_321 } else { before.uid });
+        assert_eq!(granted, nix::unistd::geteuid().is_root(), "root may, nobody else");
+    }
+
+    #[test]
+    fn errors_that_mean_that_a_file_system_cannot_do_it_are_told_apart_from_failures() {
+        for errno in [Errno::EINVAL, Errno::ENOSYS, Errno::ENOTSUP, Errno::EOPNOTSUPP] {
+            assert!(is_unsupported(&errno.into()), "{errno}");
+        }
+        assert!(is_unsupported(&io::ErrorKind::Unsupported.into()));
+        for errno in [Errno::EIO, Errno::ENOSPC, Errno::EEXIST, Errno::ENOENT, Errno::EPERM] {
+            assert!(!is_unsupported(&errno.into()), "{errno}");
+        }
+    }
+
+    /// The directories of /proc are such that cannot be synced.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_directory_that_cannot_be_synced_is_told() {
+        let error = OsFs.sync_dir(Path::new("/proc")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+        let synced = crate::publish::sync_dir(&OsFs, Path::new("/proc")).unwrap();
+        assert_eq!(synced, crate::publish::Synced::NotTheDirectory);
+    }
+
+    #[test]
+    fn free_space_is_counted_in_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let free_len = OsFs.free_len(dir.path()).unwrap();
+        let stat = nix::sys::statvfs::statvfs(dir.path()).unwrap();
+        assert!(free_len > stat.blocks_available(), "more than its number of blocks");
+        assert!(free_len <= stat.blocks().saturating_mul(stat.fragment_size()));
+    }
 }

@@ -186,4 +186,47 @@ mod tests {
         assert_eq!(tail.len().unwrap(), 6);
         assert!(tail.read_at(1, &mut buf).is_err());
     }
+
+    /// A medium that gives one byte at a time, is interrupted before each, and breaks at the end of its bytes.
+    struct Reluctant(&'static [u8], std::sync::atomic::AtomicBool);
+
+    impl ReadAt for Reluctant {
+        fn read_at(&self, pos: u64, buf: &mut [u8]) -> io::Result<usize> {
+            if !self.1.fetch_xor(true, std::sync::atomic::Ordering::Relaxed) {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            match self.0.read_at(pos, &mut buf[..1])? {
+                0 => Err(io::ErrorKind::PermissionDenied.into()),
+                read_len => Ok(read_len),
+            }
+        }
+
+        fn len(&self) -> io::Result<u64> {
+            ReadAt::len(self.0)
+        }
+    }
+
+    #[test]
+    fn a_read_goes_on_over_short_reads_and_interruptions_and_ends_at_other_errors() {
+        let medium = Reluctant(b"abcdef", false.into());
+        let mut buf = [0; 4];
+        medium.read_exact_at(1, &mut buf).unwrap();
+        assert_eq!(&buf, b"bcde");
+        let error = medium.read_full_at(3, &mut buf).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        assert_eq!(medium.read_full_at(6, &mut []).unwrap(), 0, "nothing is wanted, nothing is read");
+    }
+
+    #[test]
+    fn what_has_no_byte_is_empty_whatever_it_is_seen_through() {
+        for (bytes, is_empty) in [(&b""[..], true), (b"a", false), (b"abc", false)] {
+            let len = bytes.len() as u64;
+            assert_eq!((ReadAt::len(bytes).unwrap(), bytes.is_empty()), (len, is_empty));
+            let vec = bytes.to_vec();
+            let all: [&dyn ReadAt; 4] = [&vec, &bytes, &Arc::new(vec.clone()), &Tail::new(bytes, 0)];
+            for source in all {
+                assert_eq!((source.len().unwrap(), source.is_empty().unwrap()), (len, is_empty));
+            }
+        }
+    }
 }

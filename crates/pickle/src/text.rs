@@ -123,10 +123,12 @@ mod tests {
 
     #[test]
     fn quoted_strings() {
-        let cases: [(&[u8], Option<&[u8]>); 10] = [
+        let cases: [(&[u8], Option<&[u8]>); 12] = [
             (b"''", Some(b"")),
             (br#""it's""#, Some(b"it's")),
             (br"'\x00\xff\n\t\r\\\'a'", Some(b"\x00\xff\n\t\r\\'a")),
+            (br"'\a\b\f\v\'\x7F'", Some(b"\x07\x08\x0c\x0b'\x7f")),
+            (br#""\"it's\"""#, Some(b"\"it's\"")),
             (b"'", None),
             (b"", None),
             (b"'a\"", None),

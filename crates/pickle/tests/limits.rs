@@ -10,6 +10,7 @@ const NO_LIMITS: Limits = Limits {
 };
 
 /// The number of something that the longest program has which loads; the next one must name the limit.
+#[expect(clippy::unwrap_used, reason = "a test without a limit fails here")]
 fn most(what: &str, limits: &Limits, program: impl Fn(usize) -> Vec<u8>) -> usize {
     let load = |count| PickleReader::new(&*program(count)).load(limits).map(drop);
     let refused = (1..=200).find(|count| load(*count).is_err()).unwrap();

@@ -134,3 +134,6 @@ fn locks_exclude_each_other(fs: &dyn Fs, dir: &Path) {
         assert!(fs.try_lock(path, LockKind::Exclusive).unwrap().is_some());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -209,11 +209,6 @@ pub fn remove(fs: &dyn Fs, path: &Path) -> Result<bool, Error> {
     }
 }
 
-/// Whether `name` is that of a draft, of any target.
-pub fn is_draft(name: &OsStr) -> bool {
-    draft_target(name).is_some()
-}
-
 /// The final name that the draft `name` was meant to get; `None` if it is not a draft's name.
 pub fn draft_target(name: &OsStr) -> Option<&OsStr> {
     let stem = name.as_bytes().strip_suffix(DRAFT_SUFFIX.as_bytes())?;

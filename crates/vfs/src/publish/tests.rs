@@ -19,7 +19,7 @@ fn a_published_file_is_private_and_complete_and_leaves_no_draft() {
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("a.fs");
     let mut draft = Draft::create(&OsFs, &target).unwrap();
-    assert!(is_draft(draft.path().file_name().unwrap()));
+    assert_eq!(draft_target(draft.path().file_name().unwrap()), Some("a.fs".as_ref()));
     draft.append(b"one ").unwrap();
     draft.append(b"two").unwrap();
     assert!(!target.exists(), "no name before the bytes are durable");

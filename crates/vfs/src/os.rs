@@ -365,6 +365,8 @@ mod tests {
         let stranger = before.gid + 54_321;
         let granted = file.set_access(Grant { mode: 0o664, gid: stranger, uid: None }).unwrap();
         let after = OsFs.meta(&path).unwrap().access;
+        let is_root = nix::unistd::geteuid().is_root();
+        assert_eq!(granted, is_root, "root may, nobody else");
         if granted {
             assert_eq!(after, Access { mode: 0o664, gid: stranger, ..before });
         } else {
@@ -376,7 +378,31 @@ mod tests {
         let granted = file.set_access(Grant { uid: Some(before.uid + 54_321), ..own }).unwrap();
         let uid = OsFs.meta(&path).unwrap().access.uid;
         assert_eq!(uid, if granted { before.uid + 54_321 } else { before.uid });
-        assert_eq!(granted, nix::unistd::geteuid().is_root(), "root may, nobody else");
+        assert_eq!(granted, is_root);
+    }
+
+    /// Else a machine whose tests are run by root never sees what all others do.
+    #[test]
+    fn a_group_that_cannot_be_had_gets_no_right_also_where_root_runs_the_tests() {
+        use std::os::unix::process::CommandExt;
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let everybody = Permissions::from_mode(0o777);
+        std::fs::set_permissions(dir.path(), everybody).unwrap();
+        let tests = dir.path().join("tests");
+        std::fs::copy(std::env::current_exe().unwrap(), &tests).unwrap();
+        let ran = std::process::Command::new(&tests)
+            .args(["--exact", "os::tests::a_group_that_cannot_be_had_gets_no_right"])
+            .env("TMPDIR", dir.path())
+            .current_dir(dir.path())
+            .uid(65_534)
+            .gid(65_534)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ran.stdout);
+        assert!(ran.status.success() && said.contains("1 passed"), "{said}");
     }
 
     #[test]

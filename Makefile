@@ -6,7 +6,7 @@ VENV := .venv
 # Where cargo puts what it builds.
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
-.PHONY: all help build venv have-strace test crash crash-deep differential live fuzz damage strace lint demo clean
+.PHONY: all help build venv have-strace test crash crash-deep differential live fuzz damage strace mutants lint demo clean
 
 all: build
 
@@ -21,6 +21,7 @@ help:
 	@echo 'make strace  every system call fails with every error: SEED=, ROUNDS= of full disks, ONLY='
 	@echo 'make lint    formatting and clippy'
 	@echo 'make fuzz    every fuzz target for SECONDS_EACH=30 seconds'
+	@echo 'make mutants  does a test fail for each change of the code? CRATE=filestorage, SHARD=0/4'
 	@echo 'make demo    backups and recoveries of a sample database'
 	@echo 'make venv    the Python environment of the tests'
 	@echo 'make clean   remove what was built'
@@ -90,6 +91,14 @@ demo: build
 # `make fuzz TARGETS=dat SECONDS_EACH=3600` runs one of them for an hour.
 fuzz:
 	CARGO='$(CARGO)' sh fuzz/run.sh
+
+# One crate, tested by its own tests, one mutant in four unless SHARD= says else; FILE= takes all of one file.
+# Needs cargo-mutants.  It exits with 2 when mutants were missed: docs/TESTING.md says which are.
+mutants: CRATE ?= filestorage
+mutants: SHARD ?= 0/4
+mutants:
+	$(CARGO) mutants --package '$(CRATE)' --timeout 60 --output '$(TARGET)' \
+		$(if $(FILE),--file '$(FILE)',--shard '$(SHARD)' --sharding round-robin)
 
 clean:
 	$(CARGO) clean

@@ -171,6 +171,7 @@ mod tests {
     fn a_scan_tells_the_first_record_that_no_index_can_point_at() {
         let mut header = RecordHeader::decode(0, &[0; RecordHeader::FIXED_LEN]);
         let mut index = Index::new();
+        assert!(index.is_empty());
         index.record(&header, RecordData::Gone);
         assert!(index.check().is_ok());
         for pos in [POSITION_LIMIT + 7, POSITION_LIMIT] {

@@ -30,7 +30,7 @@ use std::time::Duration;
 use vfs::publish::{self, Draft};
 use vfs::{Grant, Lock, Op};
 
-/// A data file this young without a line may be one of a running Python repozo, just before it writes the line.
+/// A data file this young without a line may be one of a running backup, just before it writes the line.
 const YOUNG: Duration = Duration::from_secs(3);
 /// Python writes its draft all the time: a run that did not touch it for so long is dead, not slow.
 const PYTHON_DEAD: Duration = Duration::from_secs(24 * 60 * 60);
@@ -57,7 +57,7 @@ pub(crate) fn reconcile(
     }
     let mut survey = repository.survey()?;
     let settled = settle_removals(ctx, repository, &survey)?;
-    if wait_for_a_python_run(ctx, repository, &survey) || settled {
+    if wait_for_a_line(ctx, repository, &survey) || settled {
         survey = repository.survey()?;
     }
     if !(survey.strays.is_empty() && survey.chains.iter().all(is_settled)) {
@@ -152,8 +152,9 @@ fn go_on(ctx: &Context<'_>, step: Result<(), Error>) -> Result<(), Error> {
     }
 }
 
-/// Lets a moment pass when the newest data file has no line yet but is only just there; whether it did.
-fn wait_for_a_python_run(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) -> bool {
+/// Lets a moment pass when the newest data file has no line yet but is only just there, as a backup that is being
+/// made has it; whether it did.
+pub(crate) fn wait_for_a_line(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) -> bool {
     let newest = survey.chains.last().and_then(|chain| chain.tile().unlisted.last().copied());
     let age = newest.and_then(|name| ctx.age(&repository.path_of(name)));
     let wait = age.and_then(|age| YOUNG.checked_sub(age)).filter(|wait| !wait.is_zero());

@@ -12,6 +12,7 @@ use crate::content::{Content, check_index, own_position};
 use crate::copy::{buffer_for, pump};
 use crate::part::{PartStream, QuickLen};
 use crate::place::Place;
+use crate::reconcile::wait_for_a_line;
 use crate::repository::Survey;
 use crate::selection::{Piece, Selection, Trust, select};
 use crate::sum::Summing;
@@ -50,8 +51,12 @@ pub enum Target<'a> {
 /// not the database.
 pub fn recover(ctx: &Context<'_>, request: &RecoverRequest, target: Target<'_>) -> Result<(), Error> {
     let repository = Repository::open(ctx.fs, &request.repository)?;
-    let survey = repository.survey()?;
+    let mut survey = repository.survey()?;
     let limit = parse_limit(request.date.as_deref(), &survey)?;
+    // A backup that is being made is no reason to refuse those before it.
+    if request.with_verify && wait_for_a_line(ctx, &repository, &survey) {
+        survey = repository.survey()?;
+    }
     // Only what is looked at under the lock is sure to stay: `-k` of another run may just have begun.
     let held = survey.chain_at(&limit).map(|chain| chain.full);
     let _reading = held.and_then(|full| hold(ctx, &repository.path_of(full)));

@@ -162,22 +162,21 @@ impl<'a> Repository<'a> {
             data.iter().filter(|name| name.is_full()).map(|name| name.stamp).collect();
         let lists: BTreeSet<Stamp> = dats.union(removing).copied().collect();
         let mut lone = lists.difference(&full_stamps).copied().peekable();
-        let mut listed = Listed::default();
-        for name in data {
+        for name in data.iter().filter(|name| name.is_full()) {
             while let Some(stamp) = lone.next_if(|stamp| *stamp <= name.stamp) {
                 survey.push_lone(stamp, read_dat(stamp));
             }
-            if name.is_full() {
-                survey.push_full(*name, || read_dat(name.stamp));
-                continue;
-            }
+            survey.push_full(*name, || read_dat(name.stamp));
+        }
+        for stamp in lone {
+            survey.push_lone(stamp, read_dat(stamp));
+        }
+        let listed = Listed::of(&survey.chains);
+        for name in data.iter().filter(|name| !name.is_full()) {
             match listed.owner(&survey.chains, *name) {
                 Some(at) => survey.chains[at].files.push(*name),
                 None => survey.strays.push(*name),
             }
-        }
-        for stamp in lone {
-            survey.push_lone(stamp, read_dat(stamp));
         }
         survey
     }
@@ -203,28 +202,39 @@ impl<'a> Repository<'a> {
     }
 }
 
-/// Which chain lists which file, as far as chains have been met; of two that do, the later.
-#[derive(Default)]
+/// Which chain lists which file; of several that do, the last one whose full is not later than the file.
 struct Listed {
     by_name: BTreeMap<BackupName, usize>,
-    chain_count: usize,
 }
 
 impl Listed {
+    fn of(chains: &[Chain]) -> Listed {
+        let mut by_name = BTreeMap::new();
+        for (at, chain) in chains.iter().enumerate() {
+            for name in chain.lines().iter().filter_map(DatLine::name) {
+                if chain.stamp() <= name.stamp {
+                    by_name.insert(name, at);
+                } else {
+                    by_name.entry(name).or_insert(at);
+                }
+            }
+        }
+        Listed { by_name }
+    }
+
     /// The chain that an incremental belongs to: the one that lists it; one that no list names to that of the last
     /// full before it.
     ///
     /// A later full may stand between a list and its incremental: Python's repozo makes one where the clock went
-    /// back, and one of the same second, if it is run twice.
-    fn owner(&mut self, chains: &[Chain], name: BackupName) -> Option<usize> {
-        for (at, chain) in chains.iter().enumerate().skip(self.chain_count) {
-            self.by_name.extend(chain.lines().iter().filter_map(DatLine::name).map(|name| (name, at)));
-        }
-        self.chain_count = chains.len();
-        let last = chains.len().checked_sub(1)?;
+    /// back, and one of the same second, if it is run twice. It also makes an incremental of an earlier name than
+    /// the full that it builds upon.
+    fn owner(&self, chains: &[Chain], name: BackupName) -> Option<usize> {
+        let last = chains.partition_point(|chain| chain.stamp() <= name.stamp).checked_sub(1);
         // A list under a wrong name must not take from a full that lost its own.
-        let claims = |at: &usize| chains[*at].has_own_list() || !chains[last].has_no_lines();
-        Some(self.by_name.get(&name).copied().filter(claims).unwrap_or(last))
+        let claims = |at: &usize| {
+            chains[*at].has_own_list() || last.is_some_and(|last| *at <= last && !chains[last].has_no_lines())
+        };
+        self.by_name.get(&name).copied().filter(claims).or(last)
     }
 }
 

@@ -135,21 +135,27 @@ fn no_files(survey: &Survey, limit: &Limit) -> Error {
 /// The name of a data file, and where its bytes start and end.
 type Laid = (BackupName, u64, u64);
 
-/// If lines in their order overlap: the names of those that lead to the last one, each starting
+/// If lines in their order overlap: the names of those that lead to the end of the longest state, each starting
 /// where one before it ends, from a full on.
-fn path_to_last(lines: &[Laid]) -> Option<Vec<BackupName>> {
+///
+/// The line that reaches farthest, not that of the last name: Python's repozo chooses a name long before it sees where
+/// the database ends, and where its clock went back the name is earlier than that of what it builds upon.
+fn path_to_longest(lines: &[Laid]) -> Option<Vec<BackupName>> {
     if lines.windows(2).all(|pair| pair[0].2 <= pair[1].1) {
         return None;
     }
-    let (&(last, mut start_pos, _), earlier) = lines.split_last()?;
-    let mut path = vec![last];
-    for (name, earlier_start_pos, end_pos) in earlier.iter().rev() {
+    let (longest_at, &(longest, mut start_pos, _)) =
+        lines.iter().enumerate().max_by_key(|(at, (_, _, end_pos))| (*end_pos, *at))?;
+    let (earlier, later) = lines.split_at(longest_at);
+    let mut path = vec![longest];
+    for (name, earlier_start_pos, end_pos) in earlier.iter().rev().chain(later.iter().rev()) {
         if *end_pos == start_pos && *earlier_start_pos < start_pos {
             path.push(*name);
             start_pos = *earlier_start_pos;
         }
     }
-    (start_pos == 0 && path.last().is_some_and(|name| name.is_full())).then_some(path)
+    path.reverse();
+    (start_pos == 0 && path.first().is_some_and(|name| name.is_full())).then_some(path)
 }
 
 /// Laying files end to end, in the order of their names, by the lines that there are.
@@ -243,23 +249,29 @@ impl<'a> Laying<'a> {
         names.sort_by_key(|name| (name.stamp, numbers.get(name).copied().unwrap_or(usize::MAX), *name));
     }
 
-    /// Where Python's repozo and ours were at work at once, both may have backed up the same bytes. The state
-    /// of the last name is its file and what that was built upon, if all of it is there and says itself where it
-    /// belongs: a list that was damaged may look the same.
+    /// Where Python's repozo and ours were at work at once, both may have backed up the same bytes. The state is what
+    /// reaches farthest and what that was built upon, if all of it is there and says itself where it belongs: a list
+    /// that was damaged may look the same.
     fn leave_out_overlaps(&mut self, names: &mut Vec<BackupName>) {
         let line = |name: &BackupName| self.lines.get(name).map(|line| (*name, line.start_pos, line.end_pos));
         let lines: Vec<Laid> = names.iter().filter_map(line).collect();
-        let Some(built_upon) = path_to_last(&lines) else { return };
+        let Some(built_upon) = path_to_longest(&lines) else { return };
         let (kept, left_out): (Vec<Laid>, Vec<Laid>) =
             lines.into_iter().partition(|line| built_upon.contains(&line.0));
-        if !kept.iter().all(|(name, start_pos, _)| self.says_its_place(*name, *start_pos)) {
+        // What holds nothing says nothing, and adds nothing.
+        let mut saying = kept.iter().filter(|(_, start_pos, end_pos)| start_pos < end_pos);
+        if !saying.all(|(name, start_pos, _)| self.says_its_place(*name, *start_pos)) {
             return;
         }
-        for (name, _, _) in &left_out {
-            self.lines.remove(name);
-            names.retain(|other| other != name);
-            self.ctx.notice(Notice::LeftOutOverlap(self.repository.path_of(name)));
+        for (name, start_pos, end_pos) in left_out {
+            self.lines.remove(&name);
+            names.retain(|other| *other != name);
+            if start_pos < end_pos {
+                self.ctx.notice(Notice::LeftOutOverlap(self.repository.path_of(name)));
+            }
         }
+        let places = names.iter_mut().filter(|name| self.lines.contains_key(*name));
+        places.zip(built_upon).for_each(|(place, name)| *place = name);
     }
 
     /// Whether the first record of an incremental names the position where the file is to stand.

@@ -5,6 +5,7 @@ use crate::content::{Content, check_index};
 use crate::copy::pump;
 use crate::indexes::FileStream;
 use crate::part::PartStream;
+use crate::reconcile::wait_for_a_line;
 use crate::recover::hold;
 use crate::repository::Survey;
 use crate::{Chain, Context, Error, Event, Fault, Limit, Part, Phase, Repository, VerifyProblem};
@@ -27,7 +28,11 @@ pub struct VerifyRequest {
 /// [`Error::NoFiles`]; [`Error::Problems`] when there was any; what the system says of the directory.
 pub fn verify(ctx: &Context<'_>, request: &VerifyRequest) -> Result<(), Error> {
     let repository = Repository::open(ctx.fs, &request.repository)?;
-    let survey = repository.survey()?;
+    let mut survey = repository.survey()?;
+    // A backup that is being made is no problem.
+    if wait_for_a_line(ctx, &repository, &survey) {
+        survey = repository.survey()?;
+    }
     survey.tell_files(ctx, &repository, &Limit::Newest);
     if survey.chains.is_empty() && survey.strays.is_empty() && survey.lone_dats.is_empty() {
         return Err(Error::NoFiles { before: None, covered: None });

@@ -5,6 +5,7 @@ mod damaged;
 mod found;
 mod found_again;
 mod found_by_sequences;
+mod found_third;
 mod keeping;
 mod names;
 mod reconciling;

@@ -139,7 +139,8 @@ type Laid = (BackupName, u64, u64);
 /// where one before it ends, from a full on.
 ///
 /// The line that reaches farthest, not that of the last name: Python's repozo chooses a name long before it sees where
-/// the database ends, and where its clock went back the name is earlier than that of what it builds upon.
+/// the database ends, and where the clock goes back during its run the name is earlier than that of what it builds
+/// upon.
 fn path_to_longest(lines: &[Laid]) -> Option<Vec<BackupName>> {
     if lines.windows(2).all(|pair| pair[0].2 <= pair[1].1) {
         return None;

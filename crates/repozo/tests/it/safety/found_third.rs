@@ -89,9 +89,10 @@ fn a_backup_that_is_being_made_fails_no_recovery_that_checks_and_no_verification
     }
 }
 
-/// Symptom: where the clock had gone back far, the newest backup of Python's repozo, whose name is then earlier than
-/// that of the full that it builds upon, was left out of a recovery with exit 0, as one of bytes that another backup
-/// holds, too; and the next backup renamed it, as one that belongs to no chain. Its list says where it belongs.
+/// Symptom: where the clock went back far during a run of Python's repozo, which looks for its files first, compares
+/// them, and names the new one last, the backup has an earlier name than the full that it builds upon. It was left out
+/// of a recovery with exit 0, as one of bytes that another backup holds, too; and the next backup renamed it, as one
+/// that belongs to no chain. Its list says where it belongs.
 #[test]
 fn an_increment_of_an_earlier_name_than_its_full_is_recovered_and_stays() {
     let mut room = Room::new();

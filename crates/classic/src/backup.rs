@@ -118,7 +118,7 @@ impl Run<'_> {
             _ if chain.has_no_lines() => ChainFacts::NoLines,
             (Some(fault), _) => ChainFacts::Faulty(fault),
             (None, Some(name)) => ChainFacts::Faulty(Fault::Unlisted(*name)),
-            (None, None) => match self.survey.overtaking(chain) {
+            (None, None) => match self.survey.overtaking(chain, &Limit::Newest) {
                 Some(later) => ChainFacts::Faulty(Fault::Overtaken(later)),
                 None => ChainFacts::Sound,
             },

@@ -230,6 +230,13 @@ pub enum Notice {
     LeftOutUnlisted(PathBuf),
     /// A data file holds bytes that another holds, too, and what is recovered builds on that one.
     LeftOutOverlap(PathBuf),
+    /// The full of another chain stands between the files of what is recovered: the clock was set back.
+    Overtaken {
+        /// The full of what is recovered.
+        full: PathBuf,
+        /// The other one.
+        later: PathBuf,
+    },
     /// What was recovered is not a sound FileStorage.
     NotAFileStorage {
         /// Where it went, `None` for standard output.
@@ -346,6 +353,13 @@ impl fmt::Display for Notice {
                     path.display()
                 )
             }
+            Notice::Overtaken { full, later } => write!(
+                f,
+                "the state of the latest name is recovered, that of {}; but {} stands between its files: the clock was \
+                 set back, and what was made last may be there (--date gives it)",
+                full.display(),
+                later.display()
+            ),
             Notice::LeftOutUnlisted(path) => {
                 write!(
                     f,

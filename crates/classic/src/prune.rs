@@ -4,7 +4,7 @@
 //!
 //! | after | a crash leaves | healed by |
 //! |---|---|---|
-//! | `.dat` renamed to `.dat.removed` (**the commit point**) | a chain that nobody sees any more | the next run goes on |
+//! | `.dat` renamed to `.dat.removed`, or an empty one made (**the commit point**) | a chain that nobody sees any more | the next run goes on |
 //! | each incremental, newest first, and its index | what remains still restores, to Python too | the same |
 //! | the full and its index | the marker alone | the same |
 //! | the marker | nothing | |
@@ -17,7 +17,7 @@ use crate::{BackupName, Chain, Context, Error, Event, Notice, Part, Repository};
 use filestorage::{Boundary, Magic, Tid, TransactionHeader, Visitor, committed_end, transaction_before};
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
-use vfs::publish;
+use vfs::publish::{self, Draft};
 use vfs::{LockKind, Op, ReadAt};
 
 /// A full backup that older ones may have to go for, and the ends of the database in it.
@@ -83,8 +83,11 @@ fn remove_chain(ctx: &Context<'_>, repository: &Repository<'_>, chain: &Chain) -
         (repository.dat_path(chain.stamp()), repository.path_of(Companion::Removed(chain.stamp())));
     match publish::rename_new(ctx.fs, &dat, &marker) {
         Ok(synced) => ctx.note_sync(synced, repository.dir()),
-        // Without a list there is nothing to commit: newest first, what remains is always a usable chain.
-        Err(error) if error.is_not_found() => {}
+        // Without a list the marker is an empty one: a cut must not leave the full alone, which would be taken for
+        // what was asked for of its increments.
+        Err(error) if error.is_not_found() => {
+            ctx.note_sync(Draft::create(ctx.fs, &marker)?.publish_new()?, repository.dir());
+        }
         Err(error) => return Err(error.into()),
     }
     remove_files(ctx, repository, &chain.files)?;

@@ -64,6 +64,7 @@ pub fn recover(ctx: &Context<'_>, request: &RecoverRequest, target: Target<'_>) 
     tell_files(ctx, &repository, &survey, &limit);
     let selection = select(ctx, &repository, &survey, &limit, request.with_verify)?;
     check_lengths(ctx, &repository, &selection)?;
+    tell_overtaken(ctx, &repository, &survey, &limit);
     let run = Run { ctx, request, repository: &repository, selection: &selection };
     match target {
         Target::Stream(output) => run.to_stream(output),
@@ -91,6 +92,15 @@ fn tell_files(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey, l
         .collect();
     if let (Limit::Date(date), Some(last)) = (limit, left_out.iter().max()) {
         ctx.notice(Notice::LeftOutByDate { date: date.clone(), count: left_out.len(), last: *last });
+    }
+}
+
+/// Where the clock went back, the latest stamp may not be that of the backup that was made last.
+fn tell_overtaken(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey, limit: &Limit) {
+    let Some(chain) = survey.chain_at(limit) else { return };
+    if let Some(later) = survey.overtaking(chain, limit) {
+        let (full, later) = (repository.path_of(chain.full), repository.path_of(later));
+        ctx.notice(Notice::Overtaken { full, later });
     }
 }
 

@@ -164,12 +164,12 @@ impl<'a> Repository<'a> {
         let mut lone = lists.difference(&full_stamps).copied().peekable();
         for name in data.iter().filter(|name| name.is_full()) {
             while let Some(stamp) = lone.next_if(|stamp| *stamp <= name.stamp) {
-                survey.push_lone(stamp, read_dat(stamp));
+                survey.push_lone(stamp, read_dat(stamp), removing);
             }
             survey.push_full(*name, || read_dat(name.stamp));
         }
         for stamp in lone {
-            survey.push_lone(stamp, read_dat(stamp));
+            survey.push_lone(stamp, read_dat(stamp), removing);
         }
         let listed = Listed::of(&survey.chains);
         for name in data.iter().filter(|name| !name.is_full()) {
@@ -254,11 +254,12 @@ impl Survey {
     }
 
     /// A list whose full is not there: a chain that lost its first part, and no other chain's increments are
-    /// taken for what follows it. A list of nothing is nothing.
-    fn push_lone(&mut self, stamp: Stamp, dat: DatState) {
+    /// taken for what follows it. A list of nothing is nothing, but for a marker of nothing, behind which increments
+    /// of a chain without a list may be left.
+    fn push_lone(&mut self, stamp: Stamp, dat: DatState, removing: &BTreeSet<Stamp>) {
         let full = BackupName { stamp, kind: BackupKind::Full, gzip: false };
         let chain = Chain { full, files: Vec::new(), dat };
-        if chain.has_no_lines() {
+        if chain.has_no_lines() && !removing.contains(&stamp) {
             return self.lone_dats.push(stamp);
         }
         let first = chain.lines().first().and_then(DatLine::name);
@@ -268,6 +269,10 @@ impl Survey {
 
     /// Takes the chains whose removal has begun out of those that count, if there is a later one to go on with.
     fn part_with_removed(&mut self, removing: &BTreeSet<Stamp>) {
+        // A marker of nothing, behind which nothing is left, is one of a removal that was all but done.
+        self.chains.retain(|chain| {
+            !(removing.contains(&chain.stamp()) && chain.files.is_empty() && chain.has_no_lines())
+        });
         let newest_sound = self
             .chains
             .iter()
@@ -278,8 +283,6 @@ impl Survey {
             removing.contains(&chain.stamp()) && newest_sound.is_some_and(|newest| newest > chain.stamp())
         };
         (self.removing, self.chains) = std::mem::take(&mut self.chains).into_iter().partition(is_going);
-        // A marker of nothing is one of a removal that was all but done.
-        self.lone_dats.retain(|stamp| !removing.contains(stamp));
         self.reprieved = removing.iter().copied().collect();
         let gone: Vec<Stamp> = self.removing.iter().map(Chain::stamp).collect();
         self.reprieved.retain(|stamp| !gone.contains(stamp));
@@ -316,9 +319,11 @@ impl Survey {
 
     /// The full of another chain that stands among the files of this one, or behind them: Python's repozo, which
     /// joins by name, would join to that whatever is added to this.
-    pub(crate) fn overtaking(&self, chain: &Chain) -> Option<BackupName> {
-        let later = self.chains.iter().rfind(|other| other.has_full() && other.stamp() > chain.stamp());
-        later.map(|other| other.full)
+    pub(crate) fn overtaking(&self, chain: &Chain, limit: &Limit) -> Option<BackupName> {
+        let overtakes = |other: &&Chain| {
+            other.has_full() && other.stamp() > chain.stamp() && limit.includes(other.stamp())
+        };
+        self.chains.iter().rfind(overtakes).map(|other| other.full)
     }
 
     /// The first and last stamps of data files.

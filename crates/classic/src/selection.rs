@@ -5,7 +5,7 @@ use crate::part::PartStream;
 use crate::reconcile::prove_place;
 use crate::repository::Survey;
 use crate::{
-    BackupName, Chain, Context, DatLine, DatState, Error, Fault, Limit, Notice, Part, Repository, Sum,
+    BackupName, Chain, Context, DatLine, DatState, Error, Fault, Limit, Notice, Part, Repository, Stamp, Sum,
 };
 use std::collections::BTreeMap;
 
@@ -135,20 +135,21 @@ fn no_files(survey: &Survey, limit: &Limit) -> Error {
 /// The name of a data file, and where its bytes start and end.
 type Laid = (BackupName, u64, u64);
 
-/// If lines in their order overlap: the names of those that lead to the end of the longest state, each starting
-/// where one before it ends, from a full on.
+/// If lines in their order overlap: the names of those that lead to the end of the state, each starting where one
+/// before it ends, from a full on.
 ///
-/// The line that reaches farthest, not that of the last name: Python's repozo chooses a name long before it sees where
-/// the database ends, and where the clock goes back during its run the name is earlier than that of what it builds
-/// upon.
-fn path_to_longest(lines: &[Laid]) -> Option<Vec<BackupName>> {
+/// The state is that of the backup which was `asked` for by its stamp. Else it is the longest one, not that of the last
+/// name: Python's repozo chooses a name long before it sees where the database ends, and where its clock went back the
+/// name is earlier than that of what it builds upon.
+fn path_to_state(lines: &[Laid], asked: Option<Stamp>) -> Option<Vec<BackupName>> {
     if lines.windows(2).all(|pair| pair[0].2 <= pair[1].1) {
         return None;
     }
-    let (longest_at, &(longest, mut start_pos, _)) =
-        lines.iter().enumerate().max_by_key(|(at, (_, _, end_pos))| (*end_pos, *at))?;
-    let (earlier, later) = lines.split_at(longest_at);
-    let mut path = vec![longest];
+    let is_asked = |(_, line): &(usize, &Laid)| asked.is_some_and(|stamp| line.0.stamp == stamp);
+    let longest = || lines.iter().enumerate().max_by_key(|(at, (_, _, end_pos))| (*end_pos, *at));
+    let (last_at, &(last, mut start_pos, _)) = lines.iter().enumerate().rfind(is_asked).or_else(longest)?;
+    let (earlier, later) = lines.split_at(last_at);
+    let mut path = vec![last];
     for (name, earlier_start_pos, end_pos) in earlier.iter().rev().chain(later.iter().rev()) {
         if *end_pos == start_pos && *earlier_start_pos < start_pos {
             path.push(*name);
@@ -165,6 +166,8 @@ struct Laying<'a> {
     repository: &'a Repository<'a>,
     chain: &'a Chain,
     strict: bool,
+    /// The backup that the limit names to the second, if it does.
+    asked: Option<Stamp>,
     /// Lines up to the limit, by name.
     lines: BTreeMap<BackupName, DatLine>,
     parts: Vec<Part>,
@@ -178,7 +181,12 @@ impl<'a> Laying<'a> {
         limit: &Limit,
         strict: bool,
     ) -> Result<Laying<'a>, Error> {
-        let mut laying = Laying { ctx, repository, chain, strict, lines: BTreeMap::new(), parts: Vec::new() };
+        let asked = match limit {
+            Limit::Newest => None,
+            Limit::Date(text) => Stamp::parse(text.as_bytes()),
+        };
+        let mut laying =
+            Laying { ctx, repository, chain, strict, asked, lines: BTreeMap::new(), parts: Vec::new() };
         for (at, line) in chain.lines().iter().enumerate() {
             let name = line.name().ok_or_else(|| laying.fault(Fault::WrongName { number: at + 1 }))?;
             if name.is_full() && name != chain.full && name.stamp == chain.stamp() {
@@ -251,12 +259,12 @@ impl<'a> Laying<'a> {
     }
 
     /// Where Python's repozo and ours were at work at once, both may have backed up the same bytes. The state is what
-    /// reaches farthest and what that was built upon, if all of it is there and says itself where it belongs: a list
+    /// was asked for, or reaches farthest, and what that was built upon, if all of it is there and says itself where it belongs: a list
     /// that was damaged may look the same.
     fn leave_out_overlaps(&mut self, names: &mut Vec<BackupName>) {
         let line = |name: &BackupName| self.lines.get(name).map(|line| (*name, line.start_pos, line.end_pos));
         let lines: Vec<Laid> = names.iter().filter_map(line).collect();
-        let Some(built_upon) = path_to_longest(&lines) else { return };
+        let Some(built_upon) = path_to_state(&lines, self.asked) else { return };
         let (kept, left_out): (Vec<Laid>, Vec<Laid>) =
             lines.into_iter().partition(|line| built_upon.contains(&line.0));
         // What holds nothing says nothing, and adds nothing.

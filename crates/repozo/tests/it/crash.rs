@@ -15,7 +15,7 @@ mod sweep;
 
 use crate::common::setting;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use story::{STORIES, Story};
 pub(crate) use sweep::since;
 use sweep::{Depth, Tally, sweep};
@@ -54,6 +54,10 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
+    fn state_count(&self) -> usize {
+        self.once.state_count() + self.twice.state_count()
+    }
+
     fn violations(&self) -> Vec<String> {
         let both = [&self.once, &self.twice].map(|tally| tally.violations.lock().unwrap().clone());
         both.concat()
@@ -72,24 +76,21 @@ fn tell_all<'a>(stories: &[&'a Story], first_seed: u64, state_count: usize) -> V
         })
         .collect();
     let depth = Depth { outcome_limit: 24, second_outcome_limit: 4, second_stride: 16 };
-    let (next, seen_count) = (AtomicU64::new(0), AtomicUsize::new(0));
+    let next = AtomicU64::new(0);
     std::thread::scope(|scope| {
         for _ in 0..THREAD_COUNT {
             scope.spawn(|| {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    let is_enough = seen_count.load(Ordering::Relaxed) >= state_count;
-                    if is_enough && number >= rows.len() as u64 {
+                    let seen_count: usize = rows.iter().map(Row::state_count).sum();
+                    if seen_count >= state_count && number >= rows.len() as u64 {
                         break;
                     }
                     let row = &rows[usize::try_from(number).unwrap() % rows.len()];
-                    let before_count = row.once.state_count() + row.twice.state_count();
                     let seed = first_seed + number / rows.len() as u64;
                     let operation_count = sweep(row.story, seed, depth, &row.once, &row.twice);
                     let mut counts = row.operation_count.lock().unwrap();
                     *counts = (counts.0.min(operation_count), counts.1.max(operation_count));
-                    let now_count = row.once.state_count() + row.twice.state_count();
-                    seen_count.fetch_add(now_count - before_count, Ordering::Relaxed);
                 }
             });
         }

@@ -1,6 +1,6 @@
 //! `-k` (weaknesses 20 and 29).
 
-use super::{FULL, Room};
+use super::{FIRST, FULL, NEXT, Room, SECOND};
 use std::sync::{Arc, Mutex};
 use testkit::{Call, Database, HookFs};
 
@@ -171,4 +171,27 @@ fn a_chain_that_is_being_restored_is_kept_and_the_restore_succeeds() {
     let other = result.lock().unwrap().take().unwrap();
     assert_eq!(other.status, 0, "{}", other.stderr);
     assert!(other.stderr.contains("was not deleted: it is being read"), "{}", other.stderr);
+}
+
+/// Found by `crash`, at length: of a chain whose list Python's repozo had deleted already, a power cut during our
+/// removal could bring back the full alone, which was then given to whoever asked for one of its increments.
+#[test]
+fn a_chain_without_its_list_is_removed_behind_a_marker_too() {
+    let mut room = Room::new();
+    room.chain_of_three();
+    room.remove(&format!("{FULL}.dat"));
+    room.grow();
+    room.pass(60);
+    let (fs, calls) = HookFs::noting();
+    room.backup_on(&fs, "Fk --force").expect_success();
+    let calls = calls.lock().unwrap();
+    let at = |op: &str, name: String| {
+        let path = room.in_repository(&name);
+        calls.iter().position(|call| call.op == op && call.path == path).unwrap()
+    };
+    let marked_at = at("rename_new", format!("{FULL}.dat.removed"));
+    for name in [format!("{FULL}.fs"), format!("{FIRST}.deltafs"), format!("{SECOND}.deltafs")] {
+        assert!(marked_at < at("remove", name));
+    }
+    assert_eq!(room.names(), [format!("{NEXT}.dat"), format!("{NEXT}.fs"), format!("{NEXT}.index")]);
 }

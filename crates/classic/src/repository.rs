@@ -226,8 +226,8 @@ impl Listed {
     /// full before it.
     ///
     /// A later full may stand between a list and its incremental: Python's repozo makes one where the clock went
-    /// back, and one of the same second, if it is run twice. Where that
-    /// happens during its run, while it compares, the incremental has an earlier name than its full.
+    /// back, and one of the same second, if it is run twice. Where that happens during its run, while it compares, the
+    /// incremental has an earlier name than its full.
     fn owner(&self, chains: &[Chain], name: BackupName) -> Option<usize> {
         let last = chains.partition_point(|chain| chain.stamp() <= name.stamp).checked_sub(1);
         // A list under a wrong name must not take from a full that lost its own.

@@ -259,8 +259,8 @@ impl<'a> Laying<'a> {
     }
 
     /// Where Python's repozo and ours were at work at once, both may have backed up the same bytes. The state is what
-    /// was asked for, or reaches farthest, and what that was built upon, if all of it is there and says itself where it belongs: a list
-    /// that was damaged may look the same.
+    /// was asked for, or reaches farthest, and what that was built upon, if all of it is there and says itself where it
+    /// belongs: a list that was damaged may look the same.
     fn leave_out_overlaps(&mut self, names: &mut Vec<BackupName>) {
         let line = |name: &BackupName| self.lines.get(name).map(|line| (*name, line.start_pos, line.end_pos));
         let lines: Vec<Laid> = names.iter().filter_map(line).collect();

@@ -1,7 +1,8 @@
 //! What the sweep found, each once more by its name.
 
-use super::scenario::{Places, Prepared, SCENARIOS, Scenario, Verb, new_dir};
+use super::scenario::{Places, Prepared, SCENARIOS, Scenario, new_dir};
 use super::strace::{Call, Ended, Watched, is_usable};
+use super::sweep::run;
 use testkit::Oracle;
 
 fn scenario(name: &str) -> &'static Scenario {
@@ -38,24 +39,6 @@ fn with_fault_of(
         assert!(ended.same(call).is_some_and(|hit| hit.line.contains("INJECTED")), "{kind} was not hit");
         look(ended, places, &prepared);
     });
-}
-
-fn run(
-    scenario: &Scenario,
-    prepared: &Prepared,
-    injection: Option<String>,
-    look: impl FnOnce(&Ended, &Places),
-) -> Ended {
-    let dir = new_dir();
-    let places = prepared.copy(&dir.path().join("site"));
-    let (args, trace) = (places.args(scenario), dir.path().join("trace"));
-    assert!(scenario.verb != Verb::RecoverToStdout, "nobody keeps what it prints");
-    let watched = Watched { dir: &places.dir, trace: &trace, args: &args, stdout: None };
-    let injections: Vec<String> =
-        scenario.always.iter().map(|text| (*text).to_owned()).chain(injection).collect();
-    let ended = watched.run(&injections);
-    look(&ended, &places);
-    ended
 }
 
 #[track_caller]

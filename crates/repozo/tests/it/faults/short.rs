@@ -6,8 +6,9 @@
 //! stopped behind it, and the limit is gone.
 
 use super::judging::{End, judge};
-use super::scenario::{Prepared, SCENARIOS, Scenario, Verb, new_dir};
+use super::scenario::{Prepared, SCENARIOS, Scenario, new_dir};
 use super::strace::{Call, Ended, Watched, is_usable};
+use super::sweep::in_new_dir;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -98,20 +99,6 @@ impl Watching<'_> {
             ended
         });
     }
-}
-
-fn in_new_dir(
-    scenario: &Scenario,
-    prepared: &Prepared,
-    run: impl FnOnce(&Watched<'_>, &super::scenario::Places) -> Ended,
-) -> Ended {
-    let dir = new_dir();
-    let places = prepared.copy(&dir.path().join("site"));
-    let (args, stdout, trace) = (places.args(scenario), places.stdout(), dir.path().join("trace"));
-    let prints = scenario.verb == Verb::RecoverToStdout;
-    let watched =
-        Watched { dir: &places.dir, trace: &trace, args: &args, stdout: prints.then_some(stdout.as_path()) };
-    run(&watched, &places)
 }
 
 /// A signal that is injected into a call strikes behind it, unless it kills: so the program is stopped behind the

@@ -119,11 +119,26 @@ impl Row<'_> {
 }
 
 /// Runs a scenario in a directory of its own, and looks at what it leaves.
-fn run(
+pub(super) fn run(
     scenario: &Scenario,
     prepared: &Prepared,
     injection: Option<String>,
     look: impl FnOnce(&Ended, &Places),
+) -> Ended {
+    in_new_dir(scenario, prepared, |watched, places| {
+        let injections: Vec<String> =
+            scenario.always.iter().map(|text| (*text).to_owned()).chain(injection).collect();
+        let ended = watched.run(&injections);
+        look(&ended, places);
+        ended
+    })
+}
+
+/// A program to be watched in a directory of its own, which is gone when `run` has ended.
+pub(super) fn in_new_dir(
+    scenario: &Scenario,
+    prepared: &Prepared,
+    run: impl FnOnce(&Watched<'_>, &Places) -> Ended,
 ) -> Ended {
     let dir = new_dir();
     let places = prepared.copy(&dir.path().join("site"));
@@ -131,11 +146,7 @@ fn run(
     let prints = scenario.verb == Verb::RecoverToStdout;
     let watched =
         Watched { dir: &places.dir, trace: &trace, args: &args, stdout: prints.then_some(stdout.as_path()) };
-    let injections: Vec<String> =
-        scenario.always.iter().map(|text| (*text).to_owned()).chain(injection).collect();
-    let ended = watched.run(&injections);
-    look(&ended, &places);
-    ended
+    run(&watched, &places)
 }
 
 fn jobs<'a>(rows: &'a [Row<'a>]) -> Vec<Job<'a>> {

@@ -43,6 +43,7 @@ from ZODB.POSException import UndoError
 BOXES = 40          # objects of each writer, besides those that are replaced
 THINKING = 0.008    # seconds between two transactions of a writer, on average
 LINGERING = 10      # seconds for an orderly end, which needs the server
+SETUP = 'setup'     # describes the transaction that writers must not undo
 STOP = threading.Event()
 
 
@@ -155,8 +156,9 @@ class Writer:
             other.close()
 
     def undo(self):
+        """The newest transaction, unless it is the one that all work on."""
         info = self.db.undoLog(0, 1)
-        if info:
+        if info and info[0]['description'] != SETUP:
             self.db.undo(info[0]['id'], self.manager.get())
 
     def step(self):
@@ -207,7 +209,7 @@ def server(socket, path):
 
 def setup(socket, writers):
     db = client(socket)
-    with db.transaction() as connection:
+    with db.transaction(SETUP) as connection:
         root = connection.root()
         root['hot'] = PersistentMapping()
         root['count'] = Length()

@@ -6,7 +6,7 @@ VENV := .venv
 # Where cargo puts what it builds.
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
-.PHONY: all help build venv have-strace test crash crash-deep differential live fuzz damage strace mutants lint demo clean
+.PHONY: all help build venv have-strace test bench crash crash-deep differential live fuzz damage strace mutants lint demo clean
 
 all: build
 
@@ -22,6 +22,7 @@ help:
 	@echo 'make lint    formatting and clippy'
 	@echo 'make fuzz    every fuzz target for SECONDS_EACH=30 seconds'
 	@echo 'make mutants  does a test fail for each change of the code? CRATE=filestorage, SHARD=0/4'
+	@echo 'make bench   the scoreboard, ours and Python in turns: SIZE=1G, ROUNDS=5, ONLY='
 	@echo 'make demo    backups and recoveries of a sample database'
 	@echo 'make venv    the Python environment of the tests'
 	@echo 'make clean   remove what was built'
@@ -84,6 +85,12 @@ strace: venv have-strace
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+# Takes a quarter of an hour; needs some GB under target/bench, which stay for the next run.
+bench: build venv
+	$(VENV)/bin/python bench/scoreboard.py --ours '$(TARGET)/release/repozo' --python $(VENV)/bin/repozo \
+		--work '$(TARGET)/bench' --size '$(or $(SIZE),1G)' --rounds '$(or $(ROUNDS),5)' --only '$(ONLY)' \
+		$(if $(ONLY),,--write docs/PERFORMANCE.md)
 
 demo: build
 	REPOZO='$(TARGET)/release/repozo' sh demo/run.sh

@@ -1,0 +1,53 @@
+"""What nothing can be faster than, measured beside the rest."""
+import os
+import shutil
+import statistics
+import subprocess
+
+import measure
+
+
+def openssl_speed():
+    """MD5 of one core by OpenSSL, bytes a second."""
+    ran = subprocess.run(['openssl', 'speed', '-seconds', '2', '-bytes', '1048576', 'md5'],
+                         capture_output=True, text=True, check=True)
+    return float(ran.stdout.split()[-1].rstrip('k')) * 1000
+
+
+def commands(place, source):
+    target = place.path('limit.out')
+    sh = lambda text: ['sh', '-c', text, 'sh', source, target]
+    named = {
+        'cp + sync': sh('cp --reflink=never "$1" "$2" && sync "$2"'),
+        'md5sum': ['md5sum', source],
+        'cat': sh('cat "$1" | cat > /dev/null'),
+    }
+    if shutil.which('pigz'):
+        named['pigz -6'] = sh('pigz -6 -c "$1" > "$2"')
+    return named
+
+
+def measured(place, source, rounds):
+    """Name -> seconds, medians; in turns, like everything else."""
+    times = {}
+    for _ in range(rounds):
+        for name, words in commands(place, source).items():
+            measure.settle()
+            times.setdefault(name, []).append(measure.seconds(words))
+            if os.path.exists(place.path('limit.out')):
+                os.unlink(place.path('limit.out'))
+    found = {name: statistics.median(all) for name, all in times.items()}
+    found['openssl speed md5'] = os.path.getsize(source) / statistics.median(openssl_speed() for _ in range(3))
+    return found
+
+
+def of_rows(found):
+    """The limits that the rows name: name -> (what it is, seconds)."""
+    copy = max(('md5sum', 'cp + sync'), key=found.get)
+    speed = 'openssl speed md5'
+    return {
+        # A full has to be hashed, copied and synced; at best all at once.
+        'full': (copy, found[copy]),
+        'copy': ('cp + sync', found['cp + sync']),
+        'md5': (speed, found[speed]),
+    }

@@ -22,7 +22,7 @@ use crate::repository::Survey;
 use crate::source::Source;
 use crate::{
     BackupKind, BackupName, Chain, Context, Dat, DatLine, DatState, Error, Event, Fault, Limit, Notice, Part,
-    Phase, Repository, Stamp, Sum, prune,
+    Phase, QuickCheck, Repository, Stamp, Sum, prune, quick,
 };
 use filestorage::{Boundary, Extent, Nothing, StreamWalker, UnfinishedKind, Walker};
 use std::path::PathBuf;
@@ -42,8 +42,8 @@ pub struct BackupRequest {
     pub file: PathBuf,
     /// Make a full in any case.
     pub full: bool,
-    /// Compare only the last backup with the source.
-    pub quick: bool,
+    /// Compare not every byte with the source, but so.
+    pub quick: Option<QuickCheck>,
     /// Compress.
     pub gzip: bool,
     /// Delete older backups after a full.
@@ -99,7 +99,7 @@ struct New {
 impl Run<'_> {
     fn run(&self) -> Result<BackupOutcome, Error> {
         let facts = self.chain_facts();
-        match plan::begin(self.request.full, self.request.quick, &facts) {
+        match plan::begin(self.request.full, self.request.quick.is_some(), &facts) {
             Err(reason) => self.full(reason),
             Ok(comparison) => self.after_comparison(comparison),
         }
@@ -155,7 +155,10 @@ impl Run<'_> {
         let parts = chain.tile().parts;
         let listed_len = parts.last().map_or(0, |part| part.end_pos);
         let comparing = match comparison {
-            Comparison::Last => return compare::compare_last(ctx, repository, source, &parts),
+            Comparison::Quick => {
+                let check = self.request.quick.unwrap_or_default();
+                return quick::compare(ctx, repository, source, &parts, check);
+            }
             Comparison::Listed => compare::compare_listed(ctx, repository, source, &parts)?,
             Comparison::ByName => compare::compare_by_name(ctx, repository, source, &chain.files)?,
         };

@@ -6,7 +6,7 @@ use crate::plan::Compared;
 use crate::source::Source;
 use crate::sum::Summing;
 use crate::{BackupName, Context, Error, Event, Part, Phase, Repository, Sum};
-use filestorage::{Boundary, Magic, transaction_before};
+use filestorage::Boundary;
 use std::cell::Cell;
 
 /// What was compared, and with what result.
@@ -21,91 +21,21 @@ pub(crate) struct Comparing {
 }
 
 impl Comparing {
-    fn ended(compared: Compared, parts: &[Part]) -> Comparing {
+    pub(crate) fn ended(compared: Compared, parts: &[Part]) -> Comparing {
         Comparing { compared, parts: parts.to_vec(), damage: None, list_is_wrong: false }
     }
 
-    fn damaged(error: Error, parts: &[Part]) -> Comparing {
+    pub(crate) fn damaged(error: Error, parts: &[Part]) -> Comparing {
         Comparing { damage: Some(error), ..Comparing::ended(Compared::Damaged, parts) }
     }
 
     /// Equal bytes: but does a transaction end where they end?
-    fn equal(source: &Source, parts: Vec<Part>) -> Result<Comparing, Error> {
+    pub(crate) fn equal(source: &Source, parts: Vec<Part>) -> Result<Comparing, Error> {
         let end_pos = parts.last().map_or(0, |part| part.end_pos);
         let boundary = Boundary::at(source.bytes(), end_pos).map_err(|error| source.error(error))?;
         let compared = boundary.map_or(Compared::NotABoundary { end_pos }, Compared::Equal);
         Ok(Comparing { compared, parts, damage: None, list_is_wrong: false })
     }
-}
-
-/// Quick: the sum of the last part that is not empty against the same bytes of the source, and whether the parts
-/// begin where transactions of the source do; of the files of the chain only the lengths are looked at.
-///
-/// # Errors
-/// When the source cannot be read.
-pub(crate) fn compare_last(
-    ctx: &Context<'_>,
-    repository: &Repository<'_>,
-    source: &Source,
-    parts: &[Part],
-) -> Result<Comparing, Error> {
-    let Some(last) = parts.iter().rfind(|part| !part.is_empty()) else {
-        return Ok(Comparing::ended(Compared::Different, parts));
-    };
-    for part in parts {
-        if let Err(error) = check_quick_len(ctx, repository, part) {
-            return Ok(Comparing::damaged(error, parts));
-        }
-    }
-    if source.len < last.end_pos {
-        return Ok(Comparing::ended(Compared::Shorter, parts));
-    }
-    let mut magic = [0; 4];
-    source.read_exact(0, &mut magic)?;
-    match magic_of(ctx, repository, parts) {
-        Ok(of_full) if of_full == magic => {}
-        Ok(_) => return Ok(Comparing::ended(Compared::Different, parts)),
-        // Not another database: a backup that cannot be read.
-        Err(error) => return Ok(Comparing::damaged(error, parts)),
-    }
-    ctx.tell(&Event::Began { phase: Phase::Comparing, total_len: Some(last.len()) });
-    let (_, source_sum) = pump(source.pieces(ctx, last.start_pos, last.end_pos), |piece| {
-        ctx.tell(&Event::Advanced(piece.len() as u64));
-        Ok(())
-    })?;
-    ctx.tell(&Event::Ended);
-    let path = repository.path_of(last.name).into_os_string();
-    let path = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
-    let Part { start_pos, end_pos, sum, .. } = *last;
-    ctx.tell(&Event::ComparedLast { path, start_pos, end_pos, sum, source_sum });
-    if source_sum != sum || !begin_at_boundaries(source, parts)? {
-        return Ok(Comparing::ended(Compared::Different, parts));
-    }
-    Comparing::equal(source, parts.to_vec())
-}
-
-/// Whether a transaction of the source ends where each part begins, as far as its length tells, which stands at
-/// both of its ends. Behind an increment of no bytes Python's repozo compares nothing, and may have gone on with
-/// another database: of that, hardly any transaction ends there.
-fn begin_at_boundaries(source: &Source, parts: &[Part]) -> Result<bool, Error> {
-    for part in parts.iter().filter(|part| part.start_pos > Magic::LEN && !part.is_empty()) {
-        let before =
-            transaction_before(source.bytes(), part.start_pos).map_err(|error| source.error(error))?;
-        if before.is_none() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// The first bytes of a chain. A conversion for Python 3 writes them anew, in place: the one change of a database
-/// that a sum of the last part, and the positions in it, do not show.
-fn magic_of(ctx: &Context<'_>, repository: &Repository<'_>, parts: &[Part]) -> Result<[u8; 4], Error> {
-    let mut magic = [0; 4];
-    if let Some(full) = parts.first() {
-        PartStream::open(ctx.fs, repository, full.name)?.read_full(&mut magic)?;
-    }
-    Ok(magic)
 }
 
 /// Whether a data file has the length that its line says: a compressed one is decompressed for it, as its own

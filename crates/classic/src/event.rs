@@ -56,7 +56,7 @@ pub enum Event<'a> {
     /// Quick comparison: the last backup's line, and the sum of the same bytes of the source.
     ComparedLast {
         /// Where its file is now.
-        path: &'a [u8],
+        path: &'a Path,
         /// First position.
         start_pos: u64,
         /// Position behind the last.
@@ -65,6 +65,20 @@ pub enum Event<'a> {
         sum: Sum,
         /// The sum of the source.
         source_sum: Sum,
+    },
+    /// Quick comparison: places of the source against the same ones of the backups. Not told where the last backup
+    /// was summed and all places are equal.
+    ComparedPlaces {
+        /// Where the file of the last backup is now.
+        path: &'a Path,
+        /// The sum in its line.
+        sum: Sum,
+        /// How many bytes were compared.
+        looked_len: u64,
+        /// Of how many that are backed up.
+        end_pos: u64,
+        /// The beginning of the place that is different.
+        differs_pos: Option<u64>,
     },
     /// Whole comparison: lengths and sums of the backups, the source, and its part that is backed up.
     ComparedAll {

@@ -92,8 +92,8 @@ pub enum ChainFacts {
 /// How the source is compared with the backups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {
-    /// With the last part, by its sum.
-    Last,
+    /// With the end of the parts that the list names, and places before it.
+    Quick,
     /// With every byte of the parts that the list names.
     Listed,
     /// With every byte of all files of the chain, in the order of their names: the list is of no use.
@@ -118,7 +118,7 @@ pub fn begin(full_requested: bool, quick: bool, chain: &ChainFacts) -> Result<Co
         ) => Err(FullReason::Unsound(fault.clone())),
         ChainFacts::Faulty(fault) if quick => Err(FullReason::Unsound(fault.clone())),
         ChainFacts::NoLines | ChainFacts::Faulty(_) => Ok(Comparison::ByName),
-        ChainFacts::Sound if quick => Ok(Comparison::Last),
+        ChainFacts::Sound if quick => Ok(Comparison::Quick),
         ChainFacts::Sound => Ok(Comparison::Listed),
     }
 }
@@ -189,7 +189,7 @@ mod tests {
             (false, false, ChainFacts::Faulty(unreadable.clone()), Err(FullReason::Unsound(unreadable))),
             (false, false, ChainFacts::Faulty(overtaken.clone()), Err(FullReason::Unsound(overtaken))),
             (false, false, ChainFacts::Faulty(unlisted.clone()), Err(FullReason::Unsound(unlisted))),
-            (false, true, ChainFacts::Sound, Ok(Comparison::Last)),
+            (false, true, ChainFacts::Sound, Ok(Comparison::Quick)),
             (false, false, ChainFacts::Sound, Ok(Comparison::Listed)),
         ] {
             assert_eq!(begin(requested, quick, &chain), expected, "{requested} {quick} {chain:?}");

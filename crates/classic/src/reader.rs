@@ -1,5 +1,5 @@
 use crate::part::PartStream;
-use crate::{Part, Repository};
+use crate::{Error, Part, Repository};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -33,15 +33,36 @@ impl<'a> ChainReader<'a> {
         ChainReader { fs, repository, parts: parts.to_vec(), open: Mutex::new(None) }
     }
 
-    fn open_part(&self, at: usize) -> io::Result<OpenPart> {
+    /// The part that holds `pos`, and its place among the parts.
+    fn part_at(&self, pos: u64) -> Option<(usize, &Part)> {
+        let at = self.parts.partition_point(|part| part.end_pos <= pos);
+        self.parts.get(at).map(|part| (at, part))
+    }
+
+    /// Reads from `pos` on into `buf`, not beyond the end of the part that holds it; 0 at the end.
+    ///
+    /// # Errors
+    /// Those of the part's file, with its name.
+    pub(crate) fn read(&self, pos: u64, buf: &mut [u8]) -> Result<usize, Error> {
+        let Some((at, part)) = self.part_at(pos) else { return Ok(0) };
+        let inner_pos = pos - part.start_pos;
+        let rest_len = usize::try_from(part.end_pos - pos).unwrap_or(buf.len());
+        let want_len = buf.len().min(rest_len);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if !open.as_ref().is_some_and(|open| open.reaches(at, inner_pos)) {
+            *open = Some(self.open_part(at)?);
+        }
+        let Some(part) = open.as_mut() else { return Ok(0) };
+        part.read(inner_pos, &mut buf[..want_len])
+    }
+
+    fn open_part(&self, at: usize) -> Result<OpenPart, Error> {
         let name = self.parts[at].name;
         let bytes = if name.gzip {
-            let stream = PartStream::open(self.fs, self.repository, name).map_err(io::Error::other)?;
-            OpenBytes::Gzip(Box::new(stream), 0)
+            OpenBytes::Gzip(Box::new(PartStream::open(self.fs, self.repository, name)?), 0)
         } else {
             let path = self.repository.path_of(name);
-            let opened = self.fs.open(&path);
-            let file = opened.map_err(|error| io::Error::other(vfs::Error::new(Op::Open, &path, error)))?;
+            let file = self.fs.open(&path).map_err(vfs::Error::at(Op::Open, &path))?;
             OpenBytes::Plain(file, path)
         };
         Ok(OpenPart { at, bytes })
@@ -54,23 +75,23 @@ impl OpenPart {
         self.at == at && !matches!(&self.bytes, OpenBytes::Gzip(_, read_len) if *read_len > inner_pos)
     }
 
-    fn read(&mut self, inner_pos: u64, buf: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, inner_pos: u64, buf: &mut [u8]) -> Result<usize, Error> {
         match &mut self.bytes {
             // Of several files, the error has to name the one.
-            OpenBytes::Plain(file, path) => file
-                .read_at(inner_pos, buf)
-                .map_err(|error| io::Error::other(vfs::Error::new(Op::Read, path, error))),
+            OpenBytes::Plain(file, path) => {
+                Ok(file.read_at(inner_pos, buf).map_err(vfs::Error::at(Op::Read, path))?)
+            }
             OpenBytes::Gzip(stream, done_len) => {
                 let mut passed = vec![0; 1 << 16];
                 while *done_len < inner_pos {
                     let want_len =
                         usize::try_from(inner_pos - *done_len).unwrap_or(passed.len()).min(passed.len());
-                    match stream.read_full(&mut passed[..want_len]).map_err(io::Error::other)? {
+                    match stream.read_full(&mut passed[..want_len])? {
                         0 => return Ok(0),
                         read_len => *done_len += read_len as u64,
                     }
                 }
-                let read_len = stream.read_full(buf).map_err(io::Error::other)?;
+                let read_len = stream.read_full(buf)?;
                 *done_len += read_len as u64;
                 Ok(read_len)
             }
@@ -80,17 +101,7 @@ impl OpenPart {
 
 impl ReadAt for ChainReader<'_> {
     fn read_at(&self, pos: u64, buf: &mut [u8]) -> io::Result<usize> {
-        let at = self.parts.partition_point(|part| part.end_pos <= pos);
-        let Some(part) = self.parts.get(at) else { return Ok(0) };
-        let inner_pos = pos - part.start_pos;
-        let rest_len = usize::try_from(part.end_pos - pos).unwrap_or(buf.len());
-        let want_len = buf.len().min(rest_len);
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if !open.as_ref().is_some_and(|open| open.reaches(at, inner_pos)) {
-            *open = Some(self.open_part(at)?);
-        }
-        let Some(part) = open.as_mut() else { return Ok(0) };
-        part.read(inner_pos, &mut buf[..want_len])
+        self.read(pos, buf).map_err(io::Error::other)
     }
 
     fn len(&self) -> io::Result<u64> {

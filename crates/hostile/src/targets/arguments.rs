@@ -43,6 +43,8 @@ fn in_words(args: &[OsString]) -> Vec<OsString> {
                 break;
             }
             [b'-', b'-', long @ ..] => match long.iter().position(|byte| *byte == b'=') {
+                // The one value that is had in no other way.
+                Some(at) if at > 0 && b"quick".starts_with(&long[..at]) => words.push(arg.clone()),
                 Some(at) => {
                     words.push(OsString::from_vec(bytes[..at + 2].to_vec()));
                     words.push(OsString::from_vec(long[at + 1..].to_vec()));

@@ -3,8 +3,8 @@
 use super::chances;
 use crate::within;
 use classic::{
-    BackupName, BackupOutcome, BackupRequest, Context, Dat, DatLine, Error, Interrupt, RecoverRequest,
-    Silent, Sum, Target, VerifyRequest, backup, recover, verify,
+    BackupName, BackupOutcome, BackupRequest, Context, Dat, DatLine, Error, Interrupt, QuickCheck,
+    RecoverRequest, Silent, Sum, Target, VerifyRequest, backup, recover, verify,
 };
 use filestorage::{Boundary, Nothing, committed_end};
 use flate2::read::GzDecoder;
@@ -176,7 +176,11 @@ fn back_up(room: &Room, how: u8, data: &[u8]) {
     let committed = committed.ok().map(|extent| &source[..usize::try_from(extent.end_pos).unwrap()]);
     let gzip = how & 1 == 1;
     // Quick looks at sizes and the last part only, so it may build on what is damaged.
-    let _ = room.twin().back_up(BackupRequest { quick: true, gzip, ..BackupRequest::default() });
+    let _ = room.twin().back_up(BackupRequest {
+        quick: Some(QuickCheck::Places),
+        gzip,
+        ..BackupRequest::default()
+    });
     let twin = room.twin();
     let request = BackupRequest { gzip, ..BackupRequest::default() };
     if let (Ok(_), Some(committed)) = (twin.back_up(request.clone()), committed) {

@@ -1,7 +1,7 @@
 //! The flags of Python's repozo, with its defaults, its order of checks and its messages.
 
-use super::getopt::{self, Spec};
-use classic::{BackupRequest, RecoverRequest, VerifyRequest};
+use super::getopt::{self, Spec, Value};
+use classic::{BackupRequest, QuickCheck, RecoverRequest, VerifyRequest};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -61,11 +61,11 @@ enum Id {
 }
 
 const fn flag(id: Id, short: u8, long: &'static str) -> Spec<Id> {
-    Spec { id, short: Some(short), long, takes_value: false }
+    Spec { id, short: Some(short), long, value: Value::None }
 }
 
 const fn valued(id: Id, short: u8, long: &'static str) -> Spec<Id> {
-    Spec { id, short: Some(short), long, takes_value: true }
+    Spec { id, short: Some(short), long, value: Value::Required }
 }
 
 const SPECS: [Spec<Id>; 17] = [
@@ -77,15 +77,15 @@ const SPECS: [Spec<Id>; 17] = [
     valued(Id::Repository, b'r', "repository"),
     valued(Id::File, b'f', "file"),
     flag(Id::Full, b'F', "full"),
-    flag(Id::Quick, b'Q', "quick"),
+    Spec { id: Id::Quick, short: Some(b'Q'), long: "quick", value: Value::Optional },
     flag(Id::Gzip, b'z', "gzip"),
     flag(Id::KillOldOnFull, b'k', "kill-old-on-full"),
     valued(Id::Date, b'D', "date"),
     valued(Id::Output, b'o', "output"),
     flag(Id::WithVerify, b'w', "with-verify"),
-    Spec { id: Id::Force, short: None, long: "force", takes_value: false },
-    Spec { id: Id::Wait, short: None, long: "wait", takes_value: true },
-    Spec { id: Id::Version, short: None, long: "version", takes_value: false },
+    Spec { id: Id::Force, short: None, long: "force", value: Value::None },
+    Spec { id: Id::Wait, short: None, long: "wait", value: Value::Required },
+    Spec { id: Id::Version, short: None, long: "version", value: Value::None },
 ];
 
 /// The options as given, before it is known which of them the mode has.
@@ -98,6 +98,8 @@ struct Given {
     date: Option<OsString>,
     output: Option<OsString>,
     wait: Option<OsString>,
+    /// Given, perhaps with a value.
+    quick: Option<Option<OsString>>,
 }
 
 /// Parses the arguments behind the program's name.
@@ -123,6 +125,7 @@ pub fn parse(args: &[OsString]) -> Result<Invocation, ArgumentError> {
             Id::Date => given.date = value,
             Id::Output => given.output = value,
             Id::Wait => given.wait = value,
+            Id::Quick => given.quick = Some(value),
             flag => given.flags.push(flag),
         }
     }
@@ -148,8 +151,11 @@ impl Given {
         let repository = PathBuf::from(repository);
         let action = match mode {
             Id::Backup => Action::Backup(self.backup(repository)?),
-            Id::Recover => Action::Recover(self.recover(repository), self.output.clone().map(PathBuf::from)),
-            _ => Action::Verify(VerifyRequest { repository, quick: self.has(Id::Quick) }),
+            Id::Recover => {
+                self.quick_flag()?;
+                Action::Recover(self.recover(repository), self.output.clone().map(PathBuf::from))
+            }
+            _ => Action::Verify(VerifyRequest { repository, quick: self.quick_flag()? }),
         };
         Ok(Invocation { action, verbose: self.has(Id::Verbose), ignored: self.ignored(mode) })
     }
@@ -161,13 +167,29 @@ impl Given {
             repository,
             file: PathBuf::from(file),
             full: self.has(Id::Full),
-            quick: self.has(Id::Quick),
+            quick: self.quick_backup()?,
             gzip: self.has(Id::Gzip),
             kill_old: self.has(Id::KillOldOnFull),
             force: self.has(Id::Force),
             wait: self.wait()?,
             tell_sums: self.has(Id::Verbose),
         })
+    }
+
+    fn quick_backup(&self) -> Result<Option<QuickCheck>, ArgumentError> {
+        match &self.quick {
+            None => Ok(None),
+            Some(None) => Ok(Some(QuickCheck::Places)),
+            Some(Some(value)) if value == "md5" => Ok(Some(QuickCheck::Sum)),
+            Some(Some(_)) => Err(usage("--quick has no value but md5")),
+        }
+    }
+
+    fn quick_flag(&self) -> Result<bool, ArgumentError> {
+        match &self.quick {
+            Some(Some(_)) => Err(usage("option --quick must not have an argument")),
+            quick => Ok(quick.is_some()),
+        }
     }
 
     fn recover(&self, repository: PathBuf) -> RecoverRequest {

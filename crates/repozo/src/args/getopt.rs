@@ -12,7 +12,16 @@ pub(crate) struct Spec<Id> {
     /// unique there.
     pub(crate) short: Option<u8>,
     pub(crate) long: &'static str,
-    pub(crate) takes_value: bool,
+    pub(crate) value: Value,
+}
+
+/// Whether an option has a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Value {
+    None,
+    Required,
+    /// Only behind the `=` of the long form, which Python's `getopt` does not know.
+    Optional,
 }
 
 /// Options with their values, in order, and the operands behind them.
@@ -54,7 +63,7 @@ fn short_options<Id: Copy>(
             let text = String::from_utf8_lossy(letters);
             format!("option -{} not recognized", text.chars().next().unwrap_or_default())
         })?;
-        if !spec.takes_value {
+        if spec.value != Value::Required {
             options.push((spec.id, None));
             letters = others;
             continue;
@@ -82,14 +91,14 @@ fn long_option<Id: Copy>(
         None => (text, None),
     };
     let spec = find_long(specs, name)?;
-    match (spec.takes_value, value) {
-        (true, Some(value)) => Ok((spec.id, Some(value))),
-        (true, None) => match rest.next() {
+    match (spec.value, value) {
+        (Value::Required | Value::Optional, Some(value)) => Ok((spec.id, Some(value))),
+        (Value::Required, None) => match rest.next() {
             Some(value) => Ok((spec.id, Some(value.clone()))),
             None => Err(format!("option --{} requires argument", spec.long)),
         },
-        (false, Some(_)) => Err(format!("option --{} must not have an argument", spec.long)),
-        (false, None) => Ok((spec.id, None)),
+        (Value::None, Some(_)) => Err(format!("option --{} must not have an argument", spec.long)),
+        (Value::None | Value::Optional, None) => Ok((spec.id, None)),
     }
 }
 

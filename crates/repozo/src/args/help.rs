@@ -30,8 +30,10 @@ For -B / --backup:
     -F / --full          Make a full backup in any case. Without it an incremental
                          one is made where the database still begins with what is
                          backed up, and nothing where nothing was added.
-    -Q / --quick         Compare only the last backup with the database, by its
-                         MD5, instead of every byte of all.
+    -Q / --quick         Compare only the end of what is backed up and places
+                         before it with the database, instead of every byte.
+    --quick=md5          The same by the MD5 of the last backup alone, which may be
+                         large, as Python's repozo does.
     -z / --gzip          Compress what is written.
     -k / --kill-old-on-full
                          After a full backup, read it once more and delete all

@@ -15,9 +15,17 @@ pub(crate) fn lines(event: &Event<'_>) -> Vec<String> {
             return std::iter::once(heading).chain(files).collect();
         }
         Event::ComparedLast { path, start_pos, end_pos, sum, source_sum } => vec![
-            format!("last incremental file: {}", String::from_utf8_lossy(path)),
+            format!("last incremental file: {}", path.display()),
             format!("last incremental checksum: {sum}"),
             format!("source checksum range: [{start_pos}..{end_pos}], sum: {source_sum}"),
+        ],
+        Event::ComparedPlaces { path, sum, looked_len, end_pos, differs_pos } => vec![
+            format!("last incremental file: {}", path.display()),
+            format!("last incremental checksum: {sum}"),
+            match differs_pos {
+                Some(pos) => format!("source differs from the backups behind {pos}"),
+                None => format!("source equals the backups in {looked_len} bytes of [0..{end_pos}]"),
+            },
         ],
         Event::ComparedAll { repository, current, backed_up } => vec![
             format!("repository state: {} bytes, md5: {}", repository.0, repository.1),

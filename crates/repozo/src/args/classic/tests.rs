@@ -28,10 +28,22 @@ fn options_can_be_joined_attached_shortened_and_given_with_equals() {
     ] {
         let request = backup(line);
         assert_eq!((request.repository, request.file), ("repo".into(), "Data.fs".into()), "{line}");
-        assert!(
-            request.full && request.quick && request.gzip && request.kill_old && !request.force,
-            "{line}"
-        );
+        assert_eq!(request.quick, Some(QuickCheck::Places), "{line}");
+        assert!(request.full && request.gzip && request.kill_old && !request.force, "{line}");
+    }
+}
+
+#[test]
+fn quick_by_the_sum_of_the_last_backup_has_to_be_asked_for() {
+    for (line, quick) in [
+        ("-B -r repo -f Data.fs", None),
+        ("-B -r repo -f Data.fs --quick", Some(QuickCheck::Places)),
+        ("-B -r repo -f Data.fs --quick=md5", Some(QuickCheck::Sum)),
+        ("-B -r repo -f Data.fs --q=md5 -v", Some(QuickCheck::Sum)),
+        ("-BQ -r repo -f Data.fs --quick=md5", Some(QuickCheck::Sum)),
+        ("-B -r repo -f Data.fs --quick=md5 -Q", Some(QuickCheck::Places)),
+    ] {
+        assert_eq!(backup(line).quick, quick, "{line}");
     }
 }
 

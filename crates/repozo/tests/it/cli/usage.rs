@@ -144,6 +144,10 @@ fn wait_takes_seconds_and_force_takes_nothing() {
         ("-B -r REPO -f SOURCE --wait=-1", "--wait takes a whole number of seconds"),
         ("-B -r REPO -f SOURCE --wait", "option --wait requires argument"),
         ("-B -r REPO -f SOURCE --force=1", "option --force must not have an argument"),
+        ("-B -r REPO -f SOURCE --quick=sha1", "--quick has no value but md5"),
+        ("-B -r REPO -f SOURCE --quick=", "--quick has no value but md5"),
+        ("-V -r REPO --quick=md5", "option --quick must not have an argument"),
+        ("-R -r REPO --quick=md5", "option --quick must not have an argument"),
     ] {
         let ran = site.ours(line);
         assert_eq!((ran.status, last_line(&ran.stderr)), (1, message), "{line}");

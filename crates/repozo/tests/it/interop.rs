@@ -6,11 +6,13 @@
 //! |---|---|
 //! | `restoring` | the repository, and what both programs read from it, with the states of the database |
 //! | `deciding` | what both programs do and say on the same repository and the same database, with each other |
+//! | `quick` | what `-Q` sees of what happened to a large database |
 //! | `weaknesses` | the same, where somebody was at the files or one program copes with less |
 
 pub(crate) mod cell;
 pub(crate) mod deciding;
 pub(crate) mod history;
+mod quick;
 mod restoring;
 pub(crate) mod site;
 mod weaknesses;

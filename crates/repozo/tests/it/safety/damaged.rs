@@ -243,3 +243,51 @@ fn a_changed_tid_is_found_without_w_too() {
         assert_refused(&recover(&room, &[]), &format!("{name} has checksum"));
     }
 }
+
+/// A database that is too large to be compared whole.
+fn large_room() -> Room {
+    let mut room = Room::new();
+    for number in 0..100 {
+        room.database.commit(&[(number % 9, 60_000), (number, 30_000), (number % 4, 10)]);
+    }
+    room.put_database();
+    room
+}
+
+/// Until then `-Q` went by the sum of the source alone: the backup itself it did not read.
+#[test]
+fn a_quick_backup_does_not_build_on_a_large_backup_of_which_a_stretch_is_gone() {
+    let mut room = large_room();
+    room.backup("").expect_success();
+    let full = room.in_repository(&room.backups()[0]);
+    let mut bytes = content(&full);
+    assert!(bytes.len() > 8 << 20, "else it is summed");
+    bytes[3_000_000..3_400_000].fill(0);
+    std::fs::write(&full, bytes).unwrap();
+    room.pass(60);
+    room.grow();
+    let ran = room.backup("Q").expect_success();
+    assert!(ran.stderr.contains(full.to_str().unwrap()), "{}", ran.stderr);
+    assert_eq!(room.backups().len(), 2);
+    assert!(room.backups()[1].ends_with(".fs"), "a new full");
+    assert_eq!(room.recovered(&["-w"]), room.database.bytes());
+}
+
+#[test]
+fn a_quick_backup_by_places_says_how_much_it_compared_and_where_it_differs() {
+    let mut room = large_room();
+    room.backup("").expect_success();
+    room.pass(60);
+    room.grow();
+    let len = room.database.ends()[room.database.ends().len() - 2];
+    let ran = room.backup("Qv").expect_success();
+    let told = ran.stderr.lines().find(|line| line.starts_with("source equals the backups in ")).unwrap();
+    assert!(told.ends_with(&format!(" bytes of [0..{len}]")), "{told}");
+    // Another history, of the same lengths: the tid of the first transaction, at 4, is another one.
+    let mut other = room.database.bytes().to_vec();
+    other[10] ^= 1;
+    std::fs::write(room.file(), other).unwrap();
+    room.pass(60);
+    let ran = room.backup("Qv");
+    assert!(ran.stderr.contains("source differs from the backups behind 0\n"), "{}", ran.stderr);
+}

@@ -89,7 +89,7 @@ lint:
 # Takes a quarter of an hour; needs some GB under target/bench, which stay for the next run.
 bench: build venv
 	$(VENV)/bin/python bench/scoreboard.py --ours '$(TARGET)/release/repozo' --python $(VENV)/bin/repozo \
-		--work '$(TARGET)/bench' --size '$(or $(SIZE),1G)' --rounds '$(or $(ROUNDS),5)' --only '$(ONLY)' \
+		--work '$(TARGET)/bench' --size '$(or $(SIZE),1G)' --rounds '$(or $(ROUNDS),5)' --only='$(ONLY)' \
 		$(if $(ONLY),,--write docs/PERFORMANCE.md)
 
 demo: build

@@ -37,6 +37,10 @@ class Place:
     def __init__(self, work, ours, python):
         self.work, self.ours, self.python = work, ours, python
         os.makedirs(work, exist_ok=True)
+        # What ours writes may be another thing since the last run.
+        for name in os.listdir(work):
+            if name.startswith('ours-'):
+                shutil.rmtree(self.path(name))
 
     def path(self, *names):
         return os.path.join(self.work, *names)

@@ -38,18 +38,18 @@ impl Comparing {
     }
 }
 
-/// Whether a data file has the length that its line says: a compressed one is decompressed for it, as its own
-/// word for it may be that of a part of it.
+/// Whether a data file has the length that its line says: a compressed one that is not of blocks is decompressed for
+/// it, as its own word for it may be that of a part of it.
 ///
 /// # Errors
 /// When it has not.
 pub(crate) fn check_len(ctx: &Context<'_>, repository: &Repository<'_>, part: &Part) -> Result<(), Error> {
-    if !part.name.gzip {
-        return check_quick_len(ctx, repository, part);
-    }
-    // How much too long it is says something, up to a gigabyte.
-    let found_len = uncompressed_len(ctx, repository, part, part.len().saturating_add(1 << 30))?;
     let path = repository.path_of(part.name);
+    let found_len = match QuickLen::of(ctx.fs, &path, part.name)? {
+        QuickLen::Exact(len) => len,
+        // How much too long it is says something, up to a gigabyte.
+        QuickLen::Gzip(_) => uncompressed_len(ctx, repository, part, part.len().saturating_add(1 << 30))?,
+    };
     if found_len == part.len() { Ok(()) } else { Err(Error::size(path, part.name, found_len, part.len())) }
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn check_quick_len(
         return Ok(());
     }
     let found_len = match quick {
-        QuickLen::Plain(len) => len,
+        QuickLen::Exact(len) => len,
         QuickLen::Gzip(_) => uncompressed_len(ctx, repository, part, part.len())?,
     };
     if found_len == part.len() { Ok(()) } else { Err(Error::size(path, part.name, found_len, part.len())) }

@@ -22,6 +22,7 @@ mod dat;
 mod error;
 mod event;
 mod gzip;
+mod in_order;
 mod indexes;
 mod name;
 mod output;

@@ -1,5 +1,5 @@
 use crate::copy::pump;
-use crate::gzip::{GzipReader, trailer_len};
+use crate::gzip::{GzipReader, data_len, trailer_len};
 use crate::{BackupName, Context, Error, Repository, Sum};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -120,30 +120,34 @@ fn gzip_reason(error: &io::Error) -> String {
 /// What is known of the length of a data file without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum QuickLen {
-    /// Exactly so many bytes.
-    Plain(u64),
+    /// Exactly so many bytes: of a plain file, or of one of blocks by the word of each.
+    Exact(u64),
     /// So many modulo 2^32, if it is one sound gzip member.
     Gzip(Option<u32>),
 }
 
 impl QuickLen {
-    /// Looks at the file's length, and for gzip at its last four bytes.
+    /// Looks at the file's length, and for gzip at the headers of its blocks, or at its last four bytes.
     ///
     /// # Errors
     /// The system's.
     pub(crate) fn of(fs: &dyn Fs, path: &Path, name: BackupName) -> Result<QuickLen, Error> {
         let at_path = |op| vfs::Error::at(op, path);
         let file = fs.open(path).map_err(at_path(Op::Open))?;
-        if name.gzip {
-            return Ok(QuickLen::Gzip(trailer_len(&*file as &dyn ReadAt).map_err(at_path(Op::Read))?));
+        if !name.gzip {
+            return Ok(QuickLen::Exact(file.len().map_err(at_path(Op::Stat))?));
         }
-        Ok(QuickLen::Plain(file.len().map_err(at_path(Op::Stat))?))
+        let file: &dyn ReadAt = &*file;
+        match data_len(file).map_err(at_path(Op::Read))? {
+            Some(len) => Ok(QuickLen::Exact(len)),
+            None => Ok(QuickLen::Gzip(trailer_len(file).map_err(at_path(Op::Read))?)),
+        }
     }
 
     /// Whether the file can hold `len` uncompressed bytes, as far as that can be seen.
     pub(crate) fn agrees_with(self, len: u64) -> bool {
         match self {
-            QuickLen::Plain(plain_len) => plain_len == len,
+            QuickLen::Exact(exact_len) => exact_len == len,
             QuickLen::Gzip(trailer) => trailer.map(u64::from) == Some(len & 0xffff_ffff),
         }
     }

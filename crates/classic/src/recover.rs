@@ -116,7 +116,7 @@ fn check_lengths(ctx: &Context<'_>, repository: &Repository<'_>, selection: &Sel
     for piece in &selection.pieces {
         let path = repository.path_of(piece.name);
         let quick = QuickLen::of(ctx.fs, &path, piece.name)?;
-        if let (QuickLen::Plain(found_len), Some(expected_len)) = (quick, piece.len)
+        if let (QuickLen::Exact(found_len), Some(expected_len)) = (quick, piece.len)
             && found_len != expected_len
         {
             return Err(Error::size(path, piece.name, found_len, expected_len));

@@ -88,15 +88,37 @@ fn members(bytes: &[u8]) -> Vec<u8> {
     let (mut file, mut rest) = (Vec::new(), bytes);
     loop {
         let (head, tail) = rest.split_at(rng.usize(..=rest.len()));
-        let mut encoder = flate2::write::GzEncoder::new(file, Compression::new(rng.u32(..=9)));
+        let mut encoder = flate2::GzBuilder::new();
+        if rng.bool() {
+            encoder = encoder.extra(b"RZ\x08\0LENGTHS.".to_vec());
+        }
+        let mut encoder = encoder.write(Vec::new(), Compression::new(rng.u32(..=9)));
         encoder.write_all(head).unwrap();
-        file = encoder.finish().unwrap();
+        let member = encoder.finish().unwrap();
+        file.extend(block(member, head.len(), &mut rng));
         file.extend(vec![0; rng.usize(..5)]);
         rest = tail;
         if rest.is_empty() {
             return file;
         }
     }
+}
+
+/// A member with our extra field as a block of ours, most often with the right lengths in it.
+fn block(mut member: Vec<u8>, data_len: usize, rng: &mut fastrand::Rng) -> Vec<u8> {
+    let member_len = member.len();
+    if member.get(12..14) == Some(b"RZ") && member_len > 32 {
+        // Flags, time and system as ours.
+        member[4..10].copy_from_slice(&[0, 0, 0, 0, 0, 0xff]);
+        for (at, len) in [(16, member_len), (20, data_len)] {
+            let is_wrong = rng.u8(..8) == 0;
+            let len = if is_wrong { rng.usize(..1 << 21) } else { len };
+            let mut bytes = u32::try_from(len).unwrap_or_default().to_be_bytes();
+            bytes.reverse();
+            member[at..at + 4].copy_from_slice(&bytes);
+        }
+    }
+    member
 }
 
 /// What Python's gzip would make of it: members, each checked, and zeros between and behind them.

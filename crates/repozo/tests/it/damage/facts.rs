@@ -15,7 +15,7 @@ pub(super) struct Facts {
     pub(super) wrong: BTreeSet<String>,
     /// Those whose size or structure is another one: what verify has to find with -Q.
     pub(super) wrong_in_size: BTreeSet<String>,
-    /// Those that a quick backup, which opens no compressed file, has to see: gzip's own word for its length counts.
+    /// Those that a quick backup, which decompresses nothing, has to see: gzip's own word for its length counts.
     pub(super) wrong_at_a_glance: BTreeSet<String>,
     /// The newest state that the repository can be known to hold: it looks just as it did behind that one.
     pub(super) newest_at: usize,
@@ -61,10 +61,15 @@ impl Facts {
             }
             _ => {
                 let was = was.and_then(|bytes| truth::plain(name, bytes));
-                let now = truth::read(fs, &path).and_then(|bytes| truth::plain(name, &bytes));
-                let lens = [&was, &now].map(|bytes| bytes.as_ref().map(Vec::len));
-                let is_in_size = was.is_none() || lens[0] != lens[1];
-                if is_in_size && !(name.ends_with('z') && is_promised(fs, name, lens[0])) {
+                let read = truth::read(fs, &path);
+                let now = read.as_ref().and_then(|bytes| truth::plain(name, bytes));
+                let was_len = was.as_ref().map(Vec::len);
+                // Nobody decompresses blocks for their length.
+                let told_len =
+                    read.filter(|_| name.ends_with('z')).as_deref().and_then(truth::promised_by_blocks);
+                let now_len = told_len.or(now.as_ref().map(Vec::len));
+                let is_in_size = was.is_none() || was_len != now_len;
+                if is_in_size && !(name.ends_with('z') && is_promised(fs, name, was_len)) {
                     self.wrong_at_a_glance.insert(name.to_owned());
                 }
                 (was.is_none() || now != was, is_in_size)

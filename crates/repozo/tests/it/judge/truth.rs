@@ -131,6 +131,24 @@ pub(crate) fn unzipped(bytes: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
+/// What the blocks of a compressed file say that it holds, in headers and trailers; `None` if it is not one of blocks
+/// from end to end.
+pub(crate) fn promised_by_blocks(bytes: &[u8]) -> Option<usize> {
+    const BEGINNING: &[u8] = b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\x0c\0RZ\x08\0";
+    let number = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().unwrap()) as usize;
+    let (mut rest, mut len) = (bytes, 0);
+    while !rest.is_empty() {
+        let lens = rest.strip_prefix(BEGINNING)?.get(..8)?;
+        let (member_len, data_len) = (number(&lens[..4]), number(&lens[4..]));
+        let trailer_at = member_len.checked_sub(4)?;
+        if number(rest.get(trailer_at..member_len)?) != data_len {
+            return None;
+        }
+        (rest, len) = (&rest[member_len..], len + data_len);
+    }
+    (!bytes.is_empty()).then_some(len)
+}
+
 /// What an index file says: where its database ends, and the position of every object; `None` for what is none.
 pub(crate) fn index_entries(bytes: &[u8]) -> Option<(u64, Vec<(u64, u64)>)> {
     let mut reader = pickle::index::IndexReader::open(bytes).ok()?;

@@ -24,7 +24,8 @@ use crate::{
     BackupKind, BackupName, Chain, Context, Dat, DatLine, DatState, Error, Event, Fault, Limit, Notice, Part,
     Phase, QuickCheck, Repository, Stamp, Sum, prune, quick,
 };
-use filestorage::{Boundary, Extent, Nothing, StreamWalker, UnfinishedKind, Walker};
+use filestorage::{Boundary, Extent, Index, Nothing, StreamWalker, UnfinishedKind, Visitor, Walker};
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::time::Duration;
 use vfs::publish::{Draft, Finished};
@@ -94,6 +95,30 @@ struct New {
     extent: Extent,
     /// Where the walk along the copied bytes begins.
     walker: Walker,
+}
+
+impl New {
+    /// All of the source.
+    fn full(name: BackupName, extent: Extent) -> New {
+        New { name, start_pos: 0, extent, walker: Walker::new(filestorage::Magic::LEN, None, extent.end_pos) }
+    }
+}
+
+/// The bytes of a new backup, in a draft.
+struct Copied<'fs> {
+    output: Output<'fs>,
+    sum: Sum,
+    /// The walk along them.
+    walk: StreamWalker,
+}
+
+/// What a copy does behind a transaction that is not sound.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum IfUnsound {
+    /// It is of use whatever it is: the index led past that place.
+    GoOn,
+    /// It is of no use.
+    Stop,
 }
 
 impl Run<'_> {
@@ -194,20 +219,64 @@ impl Run<'_> {
         self.ctx.tell(&Event::Planned(&Decision::Full(reason)));
         let name = self.new_name(BackupKind::Full)?;
         let mut problems = Problems::default();
-        let (index, extent) = indexes::of_source(self.ctx, self.source, &mut problems)?;
-        self.tell_tail(&extent);
-        self.tell_problems(&problems);
-        self.ctx.tell(&Event::WritingIndex);
-        let index_path = self.repository.index_path(name.stamp);
-        let index = indexes::draft_whole(self.draft(&index_path)?, &index_path, &index, extent.end_pos)?;
-        let walker = Walker::new(filestorage::Magic::LEN, None, extent.end_pos);
-        let new = New { name, start_pos: 0, extent, walker };
-        self.tell_if_older(&extent);
-        let (part, damaged) = self.write(&new, index, name.stamp, Vec::new())?;
+        let (part, extent, damaged) = match indexes::of_own_file(self.ctx, self.source, &mut problems) {
+            Some((index, extent)) => self.full_of(name, &index, extent, &problems)?,
+            None => match self.full_in_one_pass(name)? {
+                Some(made) => made,
+                None => {
+                    let (index, extent) = indexes::by_scan(self.source, &mut problems)?;
+                    self.full_of(name, &index, extent, &problems)?
+                }
+            },
+        };
         if self.request.kill_old && !damaged {
             self.kill_old(&part, extent)?;
         }
         Ok(BackupOutcome::Made(part))
+    }
+
+    /// A full of which the end and the index are known.
+    fn full_of(
+        &self,
+        name: BackupName,
+        index: &Index,
+        extent: Extent,
+        problems: &Problems,
+    ) -> Result<(Part, Extent, bool), Error> {
+        self.tell_tail(&extent);
+        self.tell_problems(problems);
+        let new = New::full(name, extent);
+        self.ctx.tell(&Event::WritingIndex);
+        let index = self.whole_index(&new, index)?;
+        self.tell_if_older(&extent);
+        let copied = self.copy(&new, &mut Nothing, IfUnsound::GoOn)?;
+        let damaged = self.check_copied(&new, &copied.walk)?;
+        Ok((self.settle(&new, copied, index, name.stamp, Vec::new())?, extent, damaged))
+    }
+
+    /// A full of a source without an index, scanned while it is copied; `None` if it turns out that not every byte of
+    /// it belongs to sound transactions: then a scan has to say where they end. What was copied is gone then.
+    fn full_in_one_pass(&self, name: BackupName) -> Result<Option<(Part, Extent, bool)>, Error> {
+        let Some(extent) = indexes::likely_extent(self.source)? else { return Ok(None) };
+        let (mut index, mut problems) = (Index::new(), Problems::default());
+        let new = New::full(name, extent);
+        self.ctx.tell(&Event::WritingIndex);
+        let noting = &mut indexes::Noting { index: &mut index, problems: &mut problems };
+        let copied = self.copy(&new, noting, IfUnsound::Stop)?;
+        if copied.walk.finish() != Ok(extent.last) || index.check().is_err() {
+            return Ok(None);
+        }
+        self.source.check_last(extent.last)?;
+        self.tell_problems(&problems);
+        self.tell_if_older(&extent);
+        let index = self.whole_index(&new, &index)?;
+        Ok(Some((self.settle(&new, copied, index, name.stamp, Vec::new())?, extent, false)))
+    }
+
+    /// A draft of the index that a scan of the whole source gave.
+    fn whole_index(&self, new: &New, index: &Index) -> Result<Draft<'_>, Error> {
+        let path = self.repository.index_path(new.name.stamp);
+        indexes::draft_whole(self.draft(&path)?, &path, index, new.extent.end_pos)
     }
 
     /// A database that ends before its backups do was cut, or restored from one of them.
@@ -229,7 +298,7 @@ impl Run<'_> {
         lines: Vec<DatLine>,
         parts: &[Part],
         boundary: Boundary,
-        newer: &filestorage::Index,
+        newer: &Index,
         start_pos: u64,
         extent: Extent,
     ) -> Result<BackupOutcome, Error> {
@@ -238,7 +307,9 @@ impl Run<'_> {
         let index = self.incremental_index(name, parts, boundary, newer, extent.end_pos)?;
         let walker = Walker::new(start_pos, boundary.last_tid(), extent.end_pos);
         let new = New { name, start_pos, extent, walker };
-        Ok(BackupOutcome::Made(self.write(&new, index, chain.stamp(), lines)?.0))
+        let copied = self.copy(&new, &mut Nothing, IfUnsound::GoOn)?;
+        self.check_copied(&new, &copied.walk)?;
+        Ok(BackupOutcome::Made(self.settle(&new, copied, index, chain.stamp(), lines)?))
     }
 
     /// From the index of the last backup that is not empty, or else from the source.
@@ -247,7 +318,7 @@ impl Run<'_> {
         name: BackupName,
         parts: &[Part],
         boundary: Boundary,
-        newer: &filestorage::Index,
+        newer: &Index,
         end_pos: u64,
     ) -> Result<Draft<'_>, Error> {
         let path = self.repository.index_path(name.stamp);
@@ -277,8 +348,8 @@ impl Run<'_> {
         indexes::draft_whole(self.draft(&path)?, &path, &index, end_pos)
     }
 
-    fn index_up_to(&self, end_pos: u64) -> Result<filestorage::Index, Error> {
-        let mut index = filestorage::Index::new();
+    fn index_up_to(&self, end_pos: u64) -> Result<Index, Error> {
+        let mut index = Index::new();
         let head = vfs::Head::new(self.source.bytes(), end_pos);
         let scan =
             Boundary::start(&head).and_then(|start| filestorage::committed_end(&head, start, &mut index));
@@ -286,17 +357,17 @@ impl Run<'_> {
         Ok(index)
     }
 
-    /// Writes the data, and publishes it with its index and its line; also whether the source is damaged.
-    fn write(
+    /// Publishes what was copied, with its index and its line.
+    fn settle(
         &self,
         new: &New,
+        copied: Copied<'_>,
         index: Draft<'_>,
         chain: Stamp,
         mut lines: Vec<DatLine>,
-    ) -> Result<(Part, bool), Error> {
-        let (path, len) = (self.repository.path_of(new.name), new.extent.end_pos - new.start_pos);
-        self.ctx.tell(&Event::WritingBackup { name: new.name, len, path: &path });
-        let (data, sum, damaged) = self.copy(new, &path)?;
+    ) -> Result<Part, Error> {
+        let Copied { output, sum, .. } = copied;
+        let data = output.finish()?;
         let part = Part { name: new.name, start_pos: new.start_pos, end_pos: new.extent.end_pos, sum };
         if new.name.is_full() && self.request.kill_old {
             self.read_again(&data, &part)?;
@@ -310,7 +381,7 @@ impl Run<'_> {
         self.ctx.interrupt.check()?;
         self.check_repository(known)?;
         self.publish(data, index, dat, new)?;
-        Ok((part, damaged))
+        Ok(part)
     }
 
     /// Nothing but renames and syncs of the directory: the commit point is the list's.
@@ -361,27 +432,32 @@ impl Run<'_> {
         Err(Error::RepositoryChanged { dir: self.repository.dir().to_owned() })
     }
 
-    /// Copies the bytes of the new backup from the source, walking along, into a synced draft.
-    fn copy(&self, new: &New, path: &std::path::Path) -> Result<(Finished<'_>, Sum, bool), Error> {
+    /// Copies the bytes of the new backup from the source, walking along.
+    fn copy(&self, new: &New, visitor: &mut dyn Visitor, if_unsound: IfUnsound) -> Result<Copied<'_>, Error> {
         let (ctx, source) = (self.ctx, self.source);
-        let end_pos = new.extent.end_pos;
-        let mut output = Output::new(self.draft(path)?, self.request.gzip);
+        let (path, end_pos) = (self.repository.path_of(new.name), new.extent.end_pos);
+        let len = end_pos - new.start_pos;
+        ctx.tell(&Event::WritingBackup { name: new.name, len, path: &path });
+        let mut output = Output::new(self.draft(&path)?, self.request.gzip);
         let mut walk = StreamWalker::new(new.walker.clone(), new.start_pos);
-        ctx.tell(&Event::Began { phase: Phase::BackingUp, total_len: Some(end_pos - new.start_pos) });
-        let (_, sum) = pump(source.pieces(ctx, new.start_pos, end_pos), |piece| {
-            walk.feed(piece, &mut Nothing);
+        let is_over = Cell::new(false);
+        ctx.tell(&Event::Began { phase: Phase::BackingUp, total_len: Some(len) });
+        let mut pieces = source.pieces(ctx, new.start_pos, end_pos);
+        let next = |piece: &mut [u8]| if is_over.get() { Ok(0) } else { pieces(piece) };
+        let (_, sum) = pump(next, |piece| {
+            walk.feed(piece, visitor);
+            is_over.set(if_unsound == IfUnsound::Stop && walk.has_stopped());
             output.append(piece)?;
             ctx.tell(&Event::Advanced(piece.len() as u64));
             Ok(())
         })?;
         ctx.tell(&Event::Ended);
-        let damaged = self.check_copied(new, walk)?;
-        Ok((output.finish()?, sum, damaged))
+        Ok(Copied { output, sum, walk })
     }
 
     /// What was copied must be what was scanned: sound transactions up to the end, the last one the same.
     /// Whether it is damaged, and was so before.
-    fn check_copied(&self, new: &New, walk: StreamWalker) -> Result<bool, Error> {
+    fn check_copied(&self, new: &New, walk: &StreamWalker) -> Result<bool, Error> {
         self.source.check_last(new.extent.last)?;
         match walk.finish() {
             Ok(last) if last.is_none() || last == new.extent.last => Ok(false),

@@ -43,10 +43,10 @@ impl Visitor for Problems {
     }
 }
 
-/// An index and the problems, filled by one scan.
-struct Noting<'a> {
-    index: &'a mut Index,
-    problems: &'a mut Problems,
+/// An index and the problems, filled by one walk.
+pub(crate) struct Noting<'a> {
+    pub(crate) index: &'a mut Index,
+    pub(crate) problems: &'a mut Problems,
 }
 
 impl Visitor for Noting<'_> {
@@ -69,17 +69,48 @@ pub(crate) fn of_source(
     source: &Source,
     problems: &mut Problems,
 ) -> Result<(Index, Extent), Error> {
-    // An index that cannot be used is no news: a running server leaves an old one, a pack a foreign one.
-    if let Ok(input) = FileStream::open(ctx.fs, &source.index_path())
-        && let Ok(found) = load_index(input, source.bytes(), problems)
-    {
-        return Ok(found);
+    match of_own_file(ctx, source, problems) {
+        Some(found) => Ok(found),
+        None => by_scan(source, problems),
     }
-    *problems = Problems::default();
+}
+
+/// The same, from the source's own index file; `None` where it is of no use.
+pub(crate) fn of_own_file(
+    ctx: &Context<'_>,
+    source: &Source,
+    problems: &mut Problems,
+) -> Option<(Index, Extent)> {
+    // An index that cannot be used is no news: a running server leaves an old one, a pack a foreign one.
+    let input = FileStream::open(ctx.fs, &source.index_path()).ok()?;
+    let found = load_index(input, source.bytes(), problems).ok();
+    if found.is_none() {
+        *problems = Problems::default();
+    }
+    found
+}
+
+/// The same, by a scan from the start.
+///
+/// # Errors
+/// Damage, and what the system says.
+pub(crate) fn by_scan(source: &Source, problems: &mut Problems) -> Result<(Index, Extent), Error> {
     let mut index = Index::new();
     let start = Boundary::start(source.bytes()).map_err(|error| source.error(error))?;
     let extent = scan(source, start, &mut index, problems)?;
     Ok((index, extent))
+}
+
+/// Where the source would end, if every byte of it belonged to sound transactions: a transaction ends with its last
+/// byte, by its length at both ends. Only a walk from the start proves it.
+///
+/// # Errors
+/// A wrong magic, and what the system says.
+pub(crate) fn likely_extent(source: &Source) -> Result<Option<Extent>, Error> {
+    Boundary::start(source.bytes()).map_err(|error| source.error(error))?;
+    let last =
+        filestorage::transaction_before(source.bytes(), source.len).map_err(|error| source.error(error))?;
+    Ok(last.map(|last| Extent { end_pos: source.len, last: Some(last), tail: None }))
 }
 
 /// The objects that changed behind a boundary, and the committed end.

@@ -63,7 +63,7 @@ impl StreamWalker {
     ///
     /// # Errors
     /// Where it was not: the damage that stopped the walk, or the transaction that the stream cuts.
-    pub fn finish(self) -> Result<Option<TransactionHeader>, Damage> {
+    pub fn finish(&self) -> Result<Option<TransactionHeader>, Damage> {
         let limit_pos = self.walker.limit_pos();
         self.finish_at(limit_pos)
     }
@@ -72,11 +72,11 @@ impl StreamWalker {
     ///
     /// # Errors
     /// As those of [`StreamWalker::finish`].
-    pub fn finish_at(self, limit_pos: u64) -> Result<Option<TransactionHeader>, Damage> {
-        match (self.stopped, self.walker.boundary_pos()) {
+    pub fn finish_at(&self, limit_pos: u64) -> Result<Option<TransactionHeader>, Damage> {
+        match (&self.stopped, self.walker.boundary_pos()) {
             // A stream can also end before the walk begins.
             (None, Some(pos)) if pos == limit_pos && self.pos == pos => Ok(self.walker.last()),
-            (Some(Halt::Broken(damage)), _) => Err(damage),
+            (Some(Halt::Broken(damage)), _) => Err(*damage),
             (Some(Halt::Cut(header) | Halt::Voted(header)), _) => Err(unfinished(header.pos, limit_pos)),
             _ => {
                 let end_pos = self.pos + self.carry.len() as u64;

@@ -24,6 +24,8 @@ pub(super) struct Seen {
     pub(super) aborted: u64,
     pub(super) conflicts: u64,
     pub(super) packs: u64,
+    /// Packs that ZODB gave up.
+    failed_packs: u64,
     ready: usize,
     /// From before a pack begins until the file that it put in place has its link.
     is_packing: bool,
@@ -46,6 +48,7 @@ impl Seen {
             ("aborted", _) => self.aborted += 1,
             ("conflict", _) => self.conflicts += 1,
             ("packed", _) => self.packs += 1,
+            ("unpacked", _) => self.failed_packs += 1,
             ("stopped", _) => {}
             _ => self.errors.push(line.to_owned()),
         }
@@ -304,11 +307,12 @@ fn keep_packing(
             return;
         }
         let seconds_ago = if random.u8(0..3) == 0 { random.f64() * 5.0 } else { 0.0 };
-        let before = watch.seen().packs;
+        let ended = |seen: &Seen| seen.packs + seen.failed_packs;
+        let before = ended(&watch.seen());
         watch.change(|seen| seen.is_packing = true);
         packer.tell(&format!("pack {seconds_ago}"));
-        watch.wait("the end of a pack", |seen| seen.packs > before);
-        if watch.seen().packs == before {
+        watch.wait("the end of a pack", |seen| ended(seen) > before);
+        if ended(&watch.seen()) == before {
             continue;
         }
         let file = dir.join("database/Data.fs");

@@ -135,12 +135,21 @@ impl Both {
         let newest = self.recover(&["-w"]);
         assert!(newest.stdout == self.room.database.bytes(), "{}: {}", self.what, newest.stderr);
         self.assert_acknowledged();
+        for stamp in &self.acknowledged {
+            let state = self.recover(&["-w", "-D", stamp]);
+            assert!(state.status == 0, "{}: {stamp}, after the next run: {}", self.what, state.stderr);
+        }
     }
 
     #[track_caller]
     fn assert_acknowledged(&self) {
         for stamp in &self.acknowledged {
-            let state = self.recover(&["-w", "-D", stamp]);
+            let mut state = self.recover(&["-w", "-D", stamp]);
+            // Python stood between the name of its full and the list for it for seconds, ours wrote that list and
+            // went on, and Python wrote its own over it: the bytes are there, their sum is not until the next run.
+            if state.stderr.contains("no line of ") {
+                state = self.recover(&["-D", stamp]);
+            }
             assert!(
                 state.status == 0 && self.is_state(&state),
                 "{}: {stamp} does not restore: {}; {:?}",

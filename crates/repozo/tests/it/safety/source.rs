@@ -76,6 +76,13 @@ fn assert_refused_when(act: impl FnOnce(PathBuf) + Send + 'static, flags: &str, 
     // Larger than one read, so that the change is in what was not read yet.
     room.database.commit(&[(500, 3 << 20), (501, 200)]);
     room.put_database();
+    let flags = if flags == "indexed" {
+        let index = crate::judge::truth::true_index(room.database.bytes());
+        std::fs::write(room.path("Data.fs.index"), index).unwrap();
+        ""
+    } else {
+        flags
+    };
     let mut act = Some((act, room.file()));
     let fs = when_writing_begins(move || {
         if let Some((act, file)) = act.take() {
@@ -100,13 +107,15 @@ fn a_source_that_becomes_shorter_is_an_error_and_no_file() {
 
 #[test]
 fn a_source_that_is_overwritten_in_place_is_an_error_and_no_file() {
-    let overwrite = |file: PathBuf| {
+    fn overwrite(file: PathBuf) {
         use std::os::unix::fs::FileExt;
         let len = std::fs::metadata(&file).unwrap().len();
         let file = std::fs::OpenOptions::new().write(true).open(file).unwrap();
         file.write_all_at(&[0x55; 400], len - 400).unwrap();
-    };
-    assert_refused_when(overwrite, "", "changed while it was read");
+    }
+    // Without an index the scan is the copy: what it meets is damage.
+    assert_refused_when(overwrite, "", "the database is damaged there");
+    assert_refused_when(overwrite, "indexed", "changed while it was read");
 }
 
 #[test]

@@ -269,3 +269,26 @@ fn damage_that_a_sound_index_hides_is_backed_up_as_it_is_and_said() {
     assert_eq!(verified.status, 1);
     assert!(verified.stderr.contains("at head"), "{}", verified.stderr);
 }
+
+/// It was read twice: once for its end and its index, once for the copy.
+#[test]
+fn a_database_without_an_index_is_read_once_for_a_full() {
+    let mut room = Room::new();
+    for number in 0..60 {
+        room.database.commit(&[(number, 150_000), (number + 7, 20)]);
+    }
+    room.put_database();
+    let reads_of = |room: &Room, flags: &str| {
+        let (fs, calls) = HookFs::noting();
+        room.backup_on(&fs, flags).expect_success();
+        let file = room.file();
+        calls.lock().unwrap().iter().filter(|call| call.op == "read_at" && call.path == file).count()
+    };
+    let without_index = reads_of(&room, "");
+    let index = crate::judge::truth::true_index(room.database.bytes());
+    std::fs::write(room.path("Data.fs.index"), index).unwrap();
+    room.pass(60);
+    let with_index = reads_of(&room, "F");
+    assert!(without_index <= with_index + 5, "{without_index} reads, {with_index} with an index");
+    assert_eq!(room.recovered(&["-w"]), room.database.bytes());
+}

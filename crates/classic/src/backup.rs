@@ -218,16 +218,13 @@ impl Run<'_> {
         }
         self.ctx.tell(&Event::Planned(&Decision::Full(reason)));
         let name = self.new_name(BackupKind::Full)?;
-        let mut problems = Problems::default();
-        let (part, extent, damaged) = match indexes::of_own_file(self.ctx, self.source, &mut problems) {
-            Some((index, extent)) => self.full_of(name, &index, extent, &problems)?,
-            None => match self.full_in_one_pass(name)? {
-                Some(made) => made,
-                None => {
-                    let (index, extent) = indexes::by_scan(self.source, &mut problems)?;
-                    self.full_of(name, &index, extent, &problems)?
-                }
-            },
+        let (part, extent, damaged) = match self.full_in_one_pass(name)? {
+            Some(made) => made,
+            None => {
+                let mut problems = Problems::default();
+                let (index, extent) = indexes::of_source(self.ctx, self.source, &mut problems)?;
+                self.full_of(name, &index, extent, &problems)?
+            }
         };
         if self.request.kill_old && !damaged {
             self.kill_old(&part, extent)?;
@@ -254,8 +251,8 @@ impl Run<'_> {
         Ok((self.settle(&new, copied, index, name.stamp, Vec::new())?, extent, damaged))
     }
 
-    /// A full of a source without an index, scanned while it is copied; `None` if it turns out that not every byte of
-    /// it belongs to sound transactions: then a scan has to say where they end. What was copied is gone then.
+    /// A full that is scanned while it is copied; `None` if it turns out that not every byte of the source belongs to
+    /// sound transactions: then its index or a scan has to say where they end. What was copied is gone then.
     fn full_in_one_pass(&self, name: BackupName) -> Result<Option<(Part, Extent, bool)>, Error> {
         let Some(extent) = indexes::likely_extent(self.source)? else { return Ok(None) };
         let (mut index, mut problems) = (Index::new(), Problems::default());

@@ -229,4 +229,12 @@ mod tests {
         }
         assert_eq!(Dat::parse(b""), Dat::default());
     }
+
+    #[test]
+    fn a_position_that_no_file_has_is_no_number() {
+        assert_eq!(parse_number(b"4611686018427387903"), Some((1 << 62) - 1));
+        for bad in ["4611686018427387904", "18446744073709551616", "", "-1", "+1", "1.0"] {
+            assert_eq!(parse_number(bad.as_bytes()), None, "{bad}");
+        }
+    }
 }

@@ -69,32 +69,13 @@ pub(crate) fn of_source(
     source: &Source,
     problems: &mut Problems,
 ) -> Result<(Index, Extent), Error> {
-    match of_own_file(ctx, source, problems) {
-        Some(found) => Ok(found),
-        None => by_scan(source, problems),
-    }
-}
-
-/// The same, from the source's own index file; `None` where it is of no use.
-pub(crate) fn of_own_file(
-    ctx: &Context<'_>,
-    source: &Source,
-    problems: &mut Problems,
-) -> Option<(Index, Extent)> {
     // An index that cannot be used is no news: a running server leaves an old one, a pack a foreign one.
-    let input = FileStream::open(ctx.fs, &source.index_path()).ok()?;
-    let found = load_index(input, source.bytes(), problems).ok();
-    if found.is_none() {
-        *problems = Problems::default();
+    if let Ok(input) = FileStream::open(ctx.fs, &source.index_path())
+        && let Ok(found) = load_index(input, source.bytes(), problems)
+    {
+        return Ok(found);
     }
-    found
-}
-
-/// The same, by a scan from the start.
-///
-/// # Errors
-/// Damage, and what the system says.
-pub(crate) fn by_scan(source: &Source, problems: &mut Problems) -> Result<(Index, Extent), Error> {
+    *problems = Problems::default();
     let mut index = Index::new();
     let start = Boundary::start(source.bytes()).map_err(|error| source.error(error))?;
     let extent = scan(source, start, &mut index, problems)?;

@@ -1,15 +1,16 @@
 //! Verification: every chain, every file; all problems are collected, none stops it.
 
+mod reading;
+
 use crate::compare::check_len;
 use crate::content::{Content, check_index};
-use crate::copy::pump;
 use crate::indexes::FileStream;
-use crate::part::PartStream;
 use crate::reconcile::wait_for_a_line;
 use crate::recover::hold;
 use crate::repository::Survey;
 use crate::{Chain, Context, Error, Event, Fault, Limit, Part, Phase, Repository, VerifyProblem};
 use pickle::index::IndexReader;
+use reading::Reading;
 use std::path::{Path, PathBuf};
 use vfs::Op;
 
@@ -99,24 +100,34 @@ impl Run<'_> {
             self.problem(&VerifyProblem::Unlisted { path, dat: dat.clone() });
         }
         // Every line is looked at, those behind a fault too; only what fits together is joined.
+        if self.request.quick {
+            return self.verify_sizes(chain);
+        }
         let joined_count = tiling.parts.len();
-        let mut content = Some(Content::new(Some(tiling.end_pos()))).filter(|_| !self.request.quick);
-        let mut sound_count = 0;
-        for (at, part) in lines_as_parts(chain).enumerate() {
+        let content = std::thread::scope(|scope| {
+            let mut reading = Reading::new(self, scope, joined_count, tiling.end_pos());
+            for (at, part) in lines_as_parts(chain).enumerate() {
+                reading.read(at, &part)?;
+            }
+            Ok::<_, Error>(reading.finish())
+        })?;
+        if let (Some(content), Some(last)) = (content, tiling.parts.last()) {
+            self.verify_structure(last, content);
+        }
+        Ok(())
+    }
+
+    fn verify_sizes(&mut self, chain: &Chain) -> Result<(), Error> {
+        for part in lines_as_parts(chain) {
             self.ctx.interrupt.check()?;
-            let joins = at < joined_count && sound_count == at;
-            match self.verify_part(&part, content.as_mut().filter(|_| joins)) {
-                Ok(()) => sound_count += usize::from(joins),
+            self.ctx.tell(&Event::Verifying(&self.repository.path_of(part.name)));
+            match check_len(self.ctx, self.repository, &part) {
+                Ok(()) => {}
                 Err(error @ Error::Interrupted { .. }) => return Err(error),
                 Err(error) => self.part_problem(&part, error),
             }
-            self.verify_index(&part, content.as_ref().filter(|_| joins && sound_count == at + 1));
-        }
-        if let Some(content) = content
-            && sound_count == joined_count
-            && let Some(last) = tiling.parts.last()
-        {
-            self.verify_structure(last, content);
+            let index = self.check_index(&part, None);
+            self.tell_index(&part, index);
         }
         Ok(())
     }
@@ -129,57 +140,23 @@ impl Run<'_> {
         });
     }
 
-    /// Size, and unless quick the sum, of one file; what it holds goes by `content`.
-    fn verify_part(&self, part: &Part, mut content: Option<&mut Content>) -> Result<(), Error> {
-        let path = self.repository.path_of(part.name);
-        self.ctx.tell(&Event::Verifying(&path));
-        if self.request.quick {
-            return check_len(self.ctx, self.repository, part);
-        }
-        let mut stream = PartStream::open(self.ctx.fs, self.repository, part.name)?;
-        let mut seen_len = 0;
-        let (found_len, found) = pump(
-            |piece| {
-                self.ctx.interrupt.check()?;
-                // What is longer than promised by a gigabyte is not read to its end.
-                if seen_len > part.len().saturating_add(1 << 30) {
-                    return Ok(0);
-                }
-                let read_len = stream.read_full(piece)?;
-                seen_len += read_len as u64;
-                Ok(read_len)
-            },
-            |piece| {
-                self.ctx.tell(&Event::Advanced(piece.len() as u64));
-                if let Some(content) = &mut content {
-                    content.see(piece);
-                }
-                Ok(())
-            },
-        )?;
-        if found_len != part.len() {
-            return Err(Error::size(path, part.name, found_len, part.len()));
-        }
-        if found != part.sum {
-            return Err(Error::Checksum { path, found, expected: part.sum, gzip: part.name.gzip });
-        }
-        Ok(())
-    }
-
     /// An index must end where its data ends and, when the data went by, have what the data has. A missing
     /// one is no problem: ZODB makes a new one.
-    fn verify_index(&mut self, part: &Part, content: Option<&Content>) {
+    fn check_index(&self, part: &Part, content: Option<&Content>) -> Result<(), String> {
         let path = self.repository.index_path(part.name.stamp);
         if self.ctx.fs.meta(&path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
-            return;
+            return Ok(());
         }
-        let checked = if self.request.quick {
-            self.check_index_end(&path, part.end_pos)
-        } else {
-            let truth = content.filter(|content| content.has_magic()).map(Content::index);
-            check_index(self.ctx, &path, part.end_pos, truth)
-        };
+        if self.request.quick {
+            return self.check_index_end(&path, part.end_pos);
+        }
+        let truth = content.filter(|content| content.has_magic()).map(Content::index);
+        check_index(self.ctx, &path, part.end_pos, truth)
+    }
+
+    fn tell_index(&mut self, part: &Part, checked: Result<(), String>) {
         if let Err(reason) = checked {
+            let path = self.repository.index_path(part.name.stamp);
             self.problem(&VerifyProblem::Index { path, reason });
         }
     }

@@ -1,6 +1,6 @@
 //! Our program in process, with a clock that stands still, and as the real binary.
 
-use classic::Interrupt;
+use classic::{Clock, Interrupt};
 use repozo::{Session, run};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -14,7 +14,7 @@ pub(crate) fn ours<S: AsRef<OsStr>>(clock: &TestClock, args: &[S]) -> Ran {
 }
 
 /// The same on a given file system.
-pub(crate) fn ours_with<S: AsRef<OsStr>>(fs: &dyn vfs::Fs, clock: &TestClock, args: &[S]) -> Ran {
+pub(crate) fn ours_with<S: AsRef<OsStr>>(fs: &dyn vfs::Fs, clock: &dyn Clock, args: &[S]) -> Ran {
     let args: Vec<OsString> = args.iter().map(|arg| arg.as_ref().to_owned()).collect();
     let interrupt = Interrupt::default();
     let session = Session { fs, clock, interrupt: &interrupt, is_terminal: false };

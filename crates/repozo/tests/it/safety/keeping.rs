@@ -195,3 +195,28 @@ fn a_chain_without_its_list_is_removed_behind_a_marker_too() {
     }
     assert_eq!(room.names(), [format!("{NEXT}.dat"), format!("{NEXT}.fs"), format!("{NEXT}.index")]);
 }
+
+/// Lists and indexes of nothing, and increments whose full is gone and that could not be renamed.
+#[test]
+fn what_is_left_of_older_backups_goes_with_them() {
+    let mut room = Room::new();
+    room.chain_of_three();
+    for name in ["2020-01-01-00-00-00.dat", "2020-01-02-00-00-00.index", "2020-01-03-00-00-00.deltafs"] {
+        room.write(name, b"left by somebody");
+    }
+    room.grow();
+    room.pass(60);
+    let fs = HookFs::new(|call| match call.op {
+        "rename_new" if call.path.to_string_lossy().ends_with(".unlisted") => {
+            Err(std::io::ErrorKind::PermissionDenied.into())
+        }
+        _ => Ok(()),
+    });
+    let ran = room.backup_on(&fs, "Fk").expect_success();
+    assert_eq!(
+        room.names(),
+        [format!("{NEXT}.dat"), format!("{NEXT}.fs"), format!("{NEXT}.index")],
+        "{}",
+        ran.stderr
+    );
+}

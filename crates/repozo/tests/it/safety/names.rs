@@ -1,7 +1,7 @@
 //! Names are times (weaknesses 1 and 20).
 
-use super::{FULL, Room};
-use std::time::Duration;
+use super::{FULL, Room, START};
+use std::time::{Duration, SystemTime};
 
 /// Python gives both the same base name, and never finds the incremental again.
 #[test]
@@ -24,6 +24,29 @@ fn a_clock_that_went_back_a_little_is_waited_for() {
     assert_eq!(room.backups().len(), 2);
     assert!(room.backups().is_sorted());
     assert_eq!(room.recovered(&[]), room.database.bytes());
+}
+
+/// A clock that shows the same time after the wait that was to give it another one.
+struct StandingClock;
+
+impl classic::Clock for StandingClock {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(START)
+    }
+
+    fn wait(&self, _duration: Duration) {}
+}
+
+#[test]
+fn a_clock_that_stands_still_gives_no_second_backup_the_name_of_the_first() {
+    let mut room = Room::new();
+    room.backup("").expect_success();
+    let before = room.names();
+    room.grow();
+    let ran = crate::common::ours_with(&vfs::OsFs, &StandingClock, &room.backup_args("Q"));
+    assert_eq!(ran.status, 1);
+    assert!(ran.stderr.contains(&format!("the clock shows {FULL}")), "{}", ran.stderr);
+    assert_eq!(room.names(), before);
 }
 
 #[test]

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 
-/// Large enough to make system calls rare, small enough to stay in the cache of a core. Writes of 1 MiB were two to five
-/// times slower: a page cache that takes so much at once fetches memory that was not in use.
+/// Large enough to make system calls rare, small enough to stay in the cache of a core.
 pub(crate) const PIECE_LEN: usize = 1 << 18;
 /// The first piece: most files are small, and need no more.
 const FIRST_PIECE_LEN: usize = 1 << 16;
@@ -27,7 +26,7 @@ pub(crate) fn pump(
     each: impl FnMut(&[u8]) -> Result<(), Error>,
 ) -> Result<(u64, Sum), Error> {
     std::thread::scope(|scope| {
-        let (len, sum) = pump_within(scope, next, each)?;
+        let (len, sum) = pump_within(scope, QUEUE_COUNT, next, each)?;
         Ok((len, sum.wait()))
     })
 }
@@ -58,12 +57,13 @@ impl PendingSum<'_> {
     }
 }
 
-/// [`pump`] that does not wait for the sum.
+/// [`pump`] that does not wait for the sum, and goes on while up to `queue_count` pieces wait for it.
 ///
 /// # Errors
 /// The first of `next` or `each`.
 pub(crate) fn pump_within<'scope>(
     scope: &'scope Scope<'scope, '_>,
+    queue_count: usize,
     mut next: impl FnMut(&mut [u8]) -> Result<usize, Error>,
     mut each: impl FnMut(&[u8]) -> Result<(), Error>,
 ) -> Result<(u64, PendingSum<'scope>), Error> {
@@ -77,7 +77,7 @@ pub(crate) fn pump_within<'scope>(
     let Some(mut piece) = pieces.fill(&mut next)? else {
         return Ok((len, PendingSum::Made(summing.finish())));
     };
-    let (sender, receiver) = sync_channel(QUEUE_COUNT);
+    let (sender, receiver) = sync_channel(queue_count);
     // An error drops the sender, and that ends the thread.
     let thread = scope.spawn(move || sum_all(summing, &receiver));
     loop {

@@ -336,9 +336,8 @@ impl fmt::Display for Notice {
                 1 => write!(f, "{}: {problem}; it is backed up as it is", path.display()),
                 _ => write!(
                     f,
-                    "{}: {problem}, and {} more problems; it is backed up as it is",
-                    path.display(),
-                    count - 1
+                    "{}: {problem}, the first of {count} problems; it is backed up as it is",
+                    path.display()
                 ),
             },
             Notice::SourceDamage { path, damage } => write!(

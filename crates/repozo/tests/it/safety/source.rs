@@ -279,3 +279,24 @@ fn a_database_without_an_index_is_read_once_for_a_full() {
     assert!(pieces_count > 30 && reads < pieces_count + 8, "{reads} reads for {pieces_count} pieces");
     assert_eq!(room.recovered(&["-w"]), room.database.bytes());
 }
+
+#[test]
+fn what_is_strange_in_a_database_is_said_once_with_how_often_it_was_met() {
+    for (count, told) in
+        [(1, " @4; it is"), (2, ", the first of 2 problems"), (3, ", the first of 3 problems")]
+    {
+        let room = Room::new();
+        let mut bytes = room.database.bytes().to_vec();
+        // A status that no ZODB writes.
+        for start in &room.database.ends()[..count] {
+            bytes[usize::try_from(*start).unwrap() + 16] = b'x';
+        }
+        std::fs::write(room.file(), &bytes).unwrap();
+        let ran = room.backup("").expect_success();
+        let lines: Vec<&str> =
+            ran.stderr.lines().filter(|line| line.ends_with("it is backed up as it is")).collect();
+        assert_eq!(lines.len(), 1, "{}", ran.stderr);
+        assert!(lines[0].contains(told), "{}", lines[0]);
+        assert!(room.recovered(&["-w"]) == bytes);
+    }
+}

@@ -475,16 +475,10 @@ impl Run<'_> {
         let ctx = self.ctx;
         ctx.tell(&Event::Began { phase: Phase::ReadingAgain, total_len: Some(part.len()) });
         let mut stream = PartStream::open_path(ctx.fs, data.path().to_owned(), part.name.gzip)?;
-        let (len, sum) = pump(
-            |piece| {
-                ctx.interrupt.check()?;
-                stream.read_full(piece)
-            },
-            |piece| {
-                ctx.tell(&Event::Advanced(piece.len() as u64));
-                Ok(())
-            },
-        )?;
+        let (len, sum) = pump(stream.pieces(ctx, u64::MAX), |piece| {
+            ctx.tell(&Event::Advanced(piece.len() as u64));
+            Ok(())
+        })?;
         ctx.tell(&Event::Ended);
         if (len, sum) == (part.len(), part.sum) {
             return Ok(());

@@ -44,13 +44,9 @@ impl Comparing {
 /// # Errors
 /// When it has not.
 pub(crate) fn check_len(ctx: &Context<'_>, repository: &Repository<'_>, part: &Part) -> Result<(), Error> {
-    let path = repository.path_of(part.name);
-    let found_len = match QuickLen::of(ctx.fs, &path, part.name)? {
-        QuickLen::Exact(len) => len,
-        // How much too long it is says something, up to a gigabyte.
-        QuickLen::Gzip(_) => uncompressed_len(ctx, repository, part, part.len().saturating_add(1 << 30))?,
-    };
-    if found_len == part.len() { Ok(()) } else { Err(Error::size(path, part.name, found_len, part.len())) }
+    let quick = QuickLen::of(ctx.fs, &repository.path_of(part.name), part.name)?;
+    // How much too long it is says something, up to a gigabyte.
+    check_exact_len(ctx, repository, part, quick, part.len().saturating_add(1 << 30))
 }
 
 /// Whether a data file can be what its line says, without reading it, as far as that goes. A compressed file
@@ -63,16 +59,29 @@ pub(crate) fn check_quick_len(
     repository: &Repository<'_>,
     part: &Part,
 ) -> Result<(), Error> {
-    let path = repository.path_of(part.name);
-    let quick = QuickLen::of(ctx.fs, &path, part.name)?;
+    let quick = QuickLen::of(ctx.fs, &repository.path_of(part.name), part.name)?;
     if quick.agrees_with(part.len()) {
         return Ok(());
     }
+    check_exact_len(ctx, repository, part, quick, part.len())
+}
+
+/// The same, and what is not known exactly is decompressed, up to a little behind `limit_len`.
+fn check_exact_len(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    part: &Part,
+    quick: QuickLen,
+    limit_len: u64,
+) -> Result<(), Error> {
     let found_len = match quick {
         QuickLen::Exact(len) => len,
-        QuickLen::Gzip(_) => uncompressed_len(ctx, repository, part, part.len())?,
+        QuickLen::Gzip(_) => uncompressed_len(ctx, repository, part, limit_len)?,
     };
-    if found_len == part.len() { Ok(()) } else { Err(Error::size(path, part.name, found_len, part.len())) }
+    if found_len == part.len() {
+        return Ok(());
+    }
+    Err(Error::size(repository.path_of(part.name), part.name, found_len, part.len()))
 }
 
 /// Decompresses, for its length only; stops behind `limit_len`.

@@ -89,16 +89,25 @@ impl PartStream {
     /// # Errors
     /// Those of [`PartStream::sum`].
     pub(crate) fn sum_within(mut self, ctx: &Context<'_>, len_limit: u64) -> Result<(u64, Sum), Error> {
+        pump(self.pieces(ctx, len_limit), |_| Ok(()))
+    }
+
+    /// What is left, piece by piece, for [`pump`]; no more than a piece behind `len_limit`.
+    pub(crate) fn pieces<'s>(
+        &'s mut self,
+        ctx: &'s Context<'_>,
+        len_limit: u64,
+    ) -> impl FnMut(&mut [u8]) -> Result<usize, Error> + 's {
         let mut seen_len = 0;
-        let next = |piece: &mut [u8]| {
+        move |piece| {
+            ctx.interrupt.check()?;
             if seen_len > len_limit {
                 return Ok(0);
             }
             let read_len = self.read_full(piece)?;
             seen_len += read_len as u64;
             Ok(read_len)
-        };
-        pump(next, |_| ctx.interrupt.check())
+        }
     }
 
     fn error(&self, error: io::Error) -> Error {

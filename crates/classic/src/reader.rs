@@ -101,7 +101,11 @@ impl OpenPart {
 
 impl ReadAt for ChainReader<'_> {
     fn read_at(&self, pos: u64, buf: &mut [u8]) -> io::Result<usize> {
-        self.read(pos, buf).map_err(io::Error::other)
+        // Who unwraps it looks for the error of the file.
+        self.read(pos, buf).map_err(|error| match error {
+            Error::File(error) => io::Error::other(error),
+            error => io::Error::other(error),
+        })
     }
 
     fn len(&self) -> io::Result<u64> {

@@ -84,17 +84,8 @@ impl<'run, 'a, 'scope, 'env> Reading<'run, 'a, 'scope, 'env> {
     fn sum(&mut self, part: &Part, joins: bool) -> Result<PendingSum<'scope>, Error> {
         let Run { ctx, repository, .. } = *self.run;
         let mut stream = PartStream::open(ctx.fs, repository, part.name)?;
-        let mut seen_len = 0;
-        let next = |piece: &mut [u8]| {
-            ctx.interrupt.check()?;
-            // What is longer than promised by a gigabyte is not read to its end.
-            if seen_len > part.len().saturating_add(1 << 30) {
-                return Ok(0);
-            }
-            let read_len = stream.read_full(piece)?;
-            seen_len += read_len as u64;
-            Ok(read_len)
-        };
+        // What is longer than promised by a gigabyte is not read to its end.
+        let next = stream.pieces(ctx, part.len().saturating_add(1 << 30));
         let mut content = self.content.as_mut().filter(|_| joins);
         let (found_len, sum) = pump_within(self.scope, QUEUE_COUNT, next, |piece| {
             ctx.tell(&Event::Advanced(piece.len() as u64));

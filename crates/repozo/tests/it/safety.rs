@@ -84,6 +84,17 @@ impl Room {
         all
     }
 
+    /// A full, another one, and an increment behind that, a minute each.
+    pub(crate) fn two_chains(&mut self) {
+        for flags in ["", "F", "Q"] {
+            if !self.backups().is_empty() {
+                self.pass(60);
+                self.grow();
+            }
+            self.backup(flags).expect_success();
+        }
+    }
+
     pub(crate) fn verify(&self) -> Ran {
         ours(&self.clock, &args!["-V", "-r", self.repository()])
     }

@@ -205,13 +205,7 @@ fn a_full_between_the_files_of_another_chain_does_not_take_them() {
 #[test]
 fn a_list_under_a_wrong_stamp_does_not_hide_what_is_of_that_stamp() {
     let mut room = Room::new();
-    room.backup("").expect_success();
-    room.pass(60);
-    room.grow();
-    room.backup("F").expect_success();
-    room.pass(60);
-    room.grow();
-    room.backup("Q").expect_success();
+    room.two_chains();
     room.rename(&format!("{FULL}.dat"), &format!("{SECOND}.dat"));
     assert_eq!(room.recovered(&["-w", "-D", SECOND]), room.database.bytes());
     assert_eq!(room.recovered(&["-w"]), room.database.bytes());

@@ -94,13 +94,7 @@ fn finishing_a_removal_takes_nothing_of_the_next_chain() {
 fn a_full_that_is_gone_is_missed_though_its_list_cannot_be_read() {
     for list in ["line", "directory"] {
         let mut room = Room::new();
-        room.backup("").expect_success();
-        room.pass(60);
-        room.grow();
-        room.backup("F").expect_success();
-        room.pass(60);
-        room.grow();
-        room.backup("Q").expect_success();
+        room.two_chains();
         let dat = format!("{FIRST}.dat");
         room.remove(&format!("{FIRST}.fs"));
         if list == "line" {

@@ -49,8 +49,8 @@ pub(crate) fn check_len(ctx: &Context<'_>, repository: &Repository<'_>, part: &P
     check_exact_len(ctx, repository, part, quick, part.len().saturating_add(1 << 30))
 }
 
-/// Whether a data file can be what its line says, without reading it, as far as that goes. A compressed file
-/// whose trailer does not tell is decompressed.
+/// Whether a data file can be what its line says, without reading it, as far as that goes; what its length is known
+/// from. A compressed file whose trailer does not tell is decompressed.
 ///
 /// # Errors
 /// When it cannot.
@@ -58,12 +58,12 @@ pub(crate) fn check_quick_len(
     ctx: &Context<'_>,
     repository: &Repository<'_>,
     part: &Part,
-) -> Result<(), Error> {
+) -> Result<QuickLen, Error> {
     let quick = QuickLen::of(ctx.fs, &repository.path_of(part.name), part.name)?;
-    if quick.agrees_with(part.len()) {
-        return Ok(());
+    if !quick.agrees_with(part.len()) {
+        check_exact_len(ctx, repository, part, quick, part.len())?;
     }
-    check_exact_len(ctx, repository, part, quick, part.len())
+    Ok(quick)
 }
 
 /// The same, and what is not known exactly is decompressed, up to a little behind `limit_len`.

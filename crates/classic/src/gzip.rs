@@ -2,10 +2,12 @@
 //! headers say how long they are ([ADR 3](../../../docs/adr/0003-gzip-in-blocks.md)).
 
 mod block;
+mod block_file;
 mod reader;
 mod writer;
 
 pub(crate) use block::data_len;
+pub(crate) use block_file::BlockFile;
 pub(crate) use reader::GzipReader;
 pub(crate) use writer::GzipWriter;
 

@@ -7,7 +7,7 @@
 
 use crate::compare::{Comparing, check_quick_len};
 use crate::copy::pump;
-use crate::part::PartStream;
+use crate::part::{PartStream, QuickLen};
 use crate::plan::Compared;
 use crate::sample::{self, Place};
 use crate::source::Source;
@@ -42,7 +42,29 @@ pub(crate) fn compare(
     let Some(last) = parts.iter().rfind(|part| !part.is_empty()) else {
         return Ok(Comparing::ended(Compared::Different, parts));
     };
-    Quick { ctx, repository, source, parts, last, check }.compare()
+    match readable_parts(ctx, repository, parts) {
+        Ok(readable) => Quick { ctx, repository, source, parts, readable, last, check }.compare(),
+        Err(error) => Ok(Comparing::damaged(error, parts)),
+    }
+}
+
+/// The parts of which any place can be read: all but the compressed ones that are not blocks.
+///
+/// # Errors
+/// When a file has not the length that its line promises.
+fn readable_parts(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    parts: &[Part],
+) -> Result<Vec<Part>, Error> {
+    let mut readable = Vec::new();
+    for part in parts {
+        match check_quick_len(ctx, repository, part)? {
+            QuickLen::Exact(_) => readable.push(*part),
+            QuickLen::Gzip(_) => {}
+        }
+    }
+    Ok(readable)
 }
 
 struct Quick<'a> {
@@ -50,6 +72,8 @@ struct Quick<'a> {
     repository: &'a Repository<'a>,
     source: &'a Source,
     parts: &'a [Part],
+    /// Those of which any place can be read.
+    readable: Vec<Part>,
     /// The last part that is not empty.
     last: &'a Part,
     check: QuickCheck,
@@ -57,12 +81,7 @@ struct Quick<'a> {
 
 impl Quick<'_> {
     fn compare(&self) -> Result<Comparing, Error> {
-        let Quick { ctx, repository, source, parts, .. } = self;
-        for part in *parts {
-            if let Err(error) = check_quick_len(ctx, repository, part) {
-                return Ok(Comparing::damaged(error, parts));
-            }
-        }
+        let Quick { source, parts, .. } = self;
         if source.len < self.last.end_pos {
             return Ok(Comparing::ended(Compared::Shorter, parts));
         }
@@ -91,9 +110,9 @@ impl Quick<'_> {
         }
     }
 
-    /// Whether the last part is read and summed whole. Of a compressed one no place can be had without all before it.
+    /// Whether the last part is read and summed whole.
     fn is_summed(&self) -> bool {
-        self.check == QuickCheck::Sum || self.last.len() <= SUMMED_LEN || self.last.name.gzip
+        self.check == QuickCheck::Sum || self.last.len() <= SUMMED_LEN || !self.readable.contains(self.last)
     }
 
     /// The sum of the last part against the same bytes of the source.
@@ -167,8 +186,7 @@ impl Quick<'_> {
 
     /// What of a place can be read from the backups without decompressing all that stands before it.
     fn readable_pieces(&self, place: Place) -> Vec<Place> {
-        let plain = self.parts.iter().filter(|part| !part.name.gzip);
-        plain.flat_map(|part| place.within(part.start_pos, part.end_pos)).collect()
+        self.readable.iter().filter_map(|part| place.within(part.start_pos, part.end_pos)).collect()
     }
 
     /// Two files differ at `pos`: if the source's bytes of that part have the sum that was noted when it was backed

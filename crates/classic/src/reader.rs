@@ -1,14 +1,16 @@
+use crate::gzip::BlockFile;
 use crate::part::PartStream;
 use crate::{Error, Part, Repository};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use vfs::{Fs, Op, ReadAt, ReadFile};
 
 /// A chain of backups as one database: positions are those of the database, nothing is restored.
 ///
-/// Plain files are read where asked. A compressed one is decompressed from its first byte up to the place
-/// asked for, and on from there while reads go forward.
+/// Plain files are read where asked, and compressed ones of blocks nearly so: the block is decompressed. Another
+/// compressed one is decompressed from its first byte up to the place asked for, and on from there while reads go
+/// forward.
 pub struct ChainReader<'a> {
     fs: &'a dyn Fs,
     repository: &'a Repository<'a>,
@@ -18,11 +20,13 @@ pub struct ChainReader<'a> {
 
 struct OpenPart {
     at: usize,
+    path: PathBuf,
     bytes: OpenBytes,
 }
 
 enum OpenBytes {
-    Plain(Box<dyn ReadFile>, PathBuf),
+    Plain(Box<dyn ReadFile>),
+    Blocks(Box<BlockFile>),
     /// The stream and how many bytes of it were read.
     Gzip(Box<PartStream>, u64),
 }
@@ -53,19 +57,28 @@ impl<'a> ChainReader<'a> {
             *open = Some(self.open_part(at)?);
         }
         let Some(part) = open.as_mut() else { return Ok(0) };
-        part.read(inner_pos, &mut buf[..want_len])
+        part.read(self.fs, inner_pos, &mut buf[..want_len])
     }
 
     fn open_part(&self, at: usize) -> Result<OpenPart, Error> {
         let name = self.parts[at].name;
+        let path = self.repository.path_of(name);
+        let open = || self.fs.open(&path).map_err(vfs::Error::at(Op::Open, &path));
         let bytes = if name.gzip {
-            OpenBytes::Gzip(Box::new(PartStream::open(self.fs, self.repository, name)?), 0)
+            match BlockFile::open(open()?).map_err(vfs::Error::at(Op::Read, &path))? {
+                Some(blocks) => OpenBytes::Blocks(Box::new(blocks)),
+                None => OpenBytes::stream(self.fs, &path)?,
+            }
         } else {
-            let path = self.repository.path_of(name);
-            let file = self.fs.open(&path).map_err(vfs::Error::at(Op::Open, &path))?;
-            OpenBytes::Plain(file, path)
+            OpenBytes::Plain(open()?)
         };
-        Ok(OpenPart { at, bytes })
+        Ok(OpenPart { at, path, bytes })
+    }
+}
+
+impl OpenBytes {
+    fn stream(fs: &dyn Fs, path: &Path) -> Result<OpenBytes, Error> {
+        Ok(OpenBytes::Gzip(Box::new(PartStream::open_path(fs, path.to_owned(), true)?), 0))
     }
 }
 
@@ -75,28 +88,42 @@ impl OpenPart {
         self.at == at && !matches!(&self.bytes, OpenBytes::Gzip(_, read_len) if *read_len > inner_pos)
     }
 
-    fn read(&mut self, inner_pos: u64, buf: &mut [u8]) -> Result<usize, Error> {
+    fn read(&mut self, fs: &dyn Fs, inner_pos: u64, buf: &mut [u8]) -> Result<usize, Error> {
+        // Of several files, the error has to name the one.
+        let failed = vfs::Error::at(Op::Read, &self.path);
         match &mut self.bytes {
-            // Of several files, the error has to name the one.
-            OpenBytes::Plain(file, path) => {
-                Ok(file.read_at(inner_pos, buf).map_err(vfs::Error::at(Op::Read, path))?)
-            }
-            OpenBytes::Gzip(stream, done_len) => {
-                let mut passed = vec![0; 1 << 16];
-                while *done_len < inner_pos {
-                    let want_len =
-                        usize::try_from(inner_pos - *done_len).unwrap_or(passed.len()).min(passed.len());
-                    match stream.read_full(&mut passed[..want_len])? {
-                        0 => return Ok(0),
-                        read_len => *done_len += read_len as u64,
-                    }
+            OpenBytes::Plain(file) => Ok(file.read_at(inner_pos, buf).map_err(failed)?),
+            OpenBytes::Blocks(blocks) => match blocks.read(inner_pos, buf).map_err(failed)? {
+                Some(read_len) => Ok(read_len),
+                // Whatever it is, it is read as a recovery reads it.
+                None => {
+                    self.bytes = OpenBytes::stream(fs, &self.path)?;
+                    self.read(fs, inner_pos, buf)
                 }
-                let read_len = stream.read_full(buf)?;
-                *done_len += read_len as u64;
-                Ok(read_len)
-            }
+            },
+            OpenBytes::Gzip(stream, done_len) => read_forward(stream, done_len, inner_pos, buf),
         }
     }
+}
+
+/// Reads from `inner_pos` on, which is not before `done_len`, how far the stream is.
+fn read_forward(
+    stream: &mut PartStream,
+    done_len: &mut u64,
+    inner_pos: u64,
+    buf: &mut [u8],
+) -> Result<usize, Error> {
+    let mut passed = vec![0; 1 << 16];
+    while *done_len < inner_pos {
+        let want_len = usize::try_from(inner_pos - *done_len).unwrap_or(passed.len()).min(passed.len());
+        match stream.read_full(&mut passed[..want_len])? {
+            0 => return Ok(0),
+            read_len => *done_len += read_len as u64,
+        }
+    }
+    let read_len = stream.read_full(buf)?;
+    *done_len += read_len as u64;
+    Ok(read_len)
 }
 
 impl ReadAt for ChainReader<'_> {

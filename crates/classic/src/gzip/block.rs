@@ -83,6 +83,14 @@ pub(super) fn compressor() -> Compressor {
 /// # Errors
 /// The medium's.
 pub(crate) fn data_len(file: &dyn ReadAt) -> io::Result<Option<u64>> {
+    walk(file, |_, _| {})
+}
+
+/// [`data_len`] that hands each block to `each`, with its position in the file.
+///
+/// # Errors
+/// The medium's.
+pub(super) fn walk(file: &dyn ReadAt, mut each: impl FnMut(u64, Block)) -> io::Result<Option<u64>> {
     let file_len = file.len()?;
     let (mut pos, mut total_len) = (0, 0);
     let mut block: Option<Block> = None;
@@ -104,6 +112,7 @@ pub(crate) fn data_len(file: &dyn ReadAt) -> io::Result<Option<u64>> {
         let Some(next) = next.filter(|next| pos + next.member_len as u64 <= file_len) else {
             return Ok(None);
         };
+        each(pos, next);
         pos += next.member_len as u64;
         total_len += next.data_len as u64;
         block = Some(next);

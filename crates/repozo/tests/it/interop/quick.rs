@@ -172,8 +172,10 @@ fn quick_by_places_sees_every_pack_conversion_and_other_database_that_pythons_su
     site.start_again();
     let source = site.source();
     create(&mut site, &source, 0);
-    let full = args!["-BF", "-r", site.repository(), "-f", &source];
-    site.run(Program::Ours, &full).expect_success();
+    let (plain, compressed) = (site.repository(), tempfile::tempdir().unwrap());
+    for (flags, repository) in [("-BF", plain.as_path()), ("-BFz", compressed.path())] {
+        site.run(Program::Ours, &args![flags, "-r", repository, "-f", &source]).expect_success();
+    }
     assert!(fs::metadata(&source).unwrap().len() > 9 << 20);
     let work = tempfile::tempdir().unwrap();
     for change in CHANGES {
@@ -185,18 +187,24 @@ fn quick_by_places_sees_every_pack_conversion_and_other_database_that_pythons_su
         fs::copy(&source, &path).unwrap();
         site.clock.pass(std::time::Duration::from_secs(86_400));
         (change.make)(&mut site, &path);
-        let runs = [(Program::Python, "-Q"), (Program::Ours, "--quick=md5"), (Program::Ours, "-Q")];
-        for (program, quick) in runs {
+        let runs = [
+            (Program::Python, "-Q", plain.as_path()),
+            (Program::Ours, "--quick=md5", &plain),
+            (Program::Ours, "-Q", &plain),
+            (Program::Ours, "-Q", compressed.path()),
+        ];
+        for (program, quick, backed_up) in runs {
             let repository = work.path().join("repository");
             let _ = fs::remove_dir_all(&repository);
             fs::create_dir(&repository).unwrap();
-            for name in names(&site.repository()) {
-                fs::copy(site.repository().join(&name), repository.join(&name)).unwrap();
+            for name in names(backed_up) {
+                fs::copy(backed_up.join(&name), repository.join(&name)).unwrap();
             }
+            let what = format!("{}: {program:?} {quick} behind {}", change.name, backed_up.display());
             let found = made(&mut site, program, &repository, &path, quick);
-            assert_eq!(found, change.made, "{}: {program:?} {quick}", change.name);
+            assert_eq!(found, change.made, "{what}");
             let newest = site.run(Program::Ours, &args!["-Rw", "-r", &repository]).expect_success();
-            assert!(newest.stdout == content(&path), "{}: {program:?} {quick}", change.name);
+            assert!(newest.stdout == content(&path), "{what}");
         }
     }
 }

@@ -3,15 +3,13 @@
 mod reading;
 
 use crate::compare::check_len;
-use crate::content::{Content, check_index};
-use crate::indexes::FileStream;
+use crate::content::{Content, check_index, check_index_end};
 use crate::reconcile::wait_for_a_line;
 use crate::recover::hold;
 use crate::repository::Survey;
 use crate::{Chain, Context, Error, Event, Fault, Limit, Part, Phase, Repository, VerifyProblem};
-use pickle::index::IndexReader;
 use reading::Reading;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use vfs::Op;
 
 /// What a verification is asked to do.
@@ -148,7 +146,7 @@ impl Run<'_> {
             return Ok(());
         }
         if self.request.quick {
-            return self.check_index_end(&path, part.end_pos);
+            return check_index_end(self.ctx, &path, part.end_pos).map(drop);
         }
         let truth = content.filter(|content| content.has_magic()).map(Content::index);
         check_index(self.ctx, &path, part.end_pos, truth)
@@ -161,19 +159,6 @@ impl Run<'_> {
         }
     }
 
-    fn check_index_end(&self, path: &Path, end_pos: u64) -> Result<(), String> {
-        let input = FileStream::open(self.ctx.fs, path).map_err(|error| error.to_string())?;
-        let reader = IndexReader::open(input).map_err(|error| error.to_string())?;
-        let found_pos = reader.end_pos();
-        if reader.is_stream() && !ends_with_none(self.ctx, path).map_err(|error| error.to_string())? {
-            return Err("it is cut short".to_owned());
-        }
-        if found_pos == end_pos {
-            return Ok(());
-        }
-        Err(format!("it is of a database of {found_pos} bytes, not of {end_pos}"))
-    }
-
     /// The sums say that the files are what was written; this, that what was written is a database. Bytes
     /// that do not even begin like one are somebody's own use of the format.
     fn verify_structure(&mut self, last: &Part, content: Content) {
@@ -184,15 +169,6 @@ impl Run<'_> {
             self.problem(&VerifyProblem::Structure { path: self.repository.path_of(last.name), reason });
         }
     }
-}
-
-/// Whether the last pickle of an index is the None that ends it.
-fn ends_with_none(ctx: &Context<'_>, path: &Path) -> std::io::Result<bool> {
-    let file = ctx.fs.open(path)?;
-    let mut end = [0; 2];
-    let Some(pos) = file.len()?.checked_sub(end.len() as u64) else { return Ok(false) };
-    file.read_exact_at(pos, &mut end)?;
-    Ok(&end == b"N.")
 }
 
 /// All lines that name a data file, in their order, doubled ones once.

@@ -91,6 +91,10 @@ fn junk_behind_the_final_none_is_not_looked_at() {
     for _ in 0..3 {
         assert!(reader.next_bucket().unwrap().is_none());
     }
+    assert!(reader.is_followed().unwrap(), "but whoever asks is told");
+    let mut reader = IndexReader::open(fixture("tiny.fs")).unwrap();
+    while reader.next_bucket().unwrap().is_some() {}
+    assert!(!reader.is_followed().unwrap());
 }
 
 /// Python 2 long strings: BINSTRING `T` with a 4-byte length, in the tuple of protocol 1; and the

@@ -103,6 +103,15 @@ impl<R: Read> IndexReader<R> {
         }
         Ok(bucket)
     }
+
+    /// Whether bytes follow what was read. Behind the last bucket none should.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Load`].
+    pub fn is_followed(&mut self) -> Result<bool, Error> {
+        Ok(!self.pickles.at_end()?)
+    }
 }
 
 /// The bucket in a pickle of the stream; none for the final None.

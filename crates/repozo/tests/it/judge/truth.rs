@@ -156,7 +156,9 @@ pub(crate) fn index_entries(bytes: &[u8]) -> Option<(u64, Vec<(u64, u64)>)> {
     while let Some(bucket) = reader.next_bucket().ok()? {
         entries.extend(bucket.iter());
     }
-    Some((reader.end_pos(), entries))
+    // One that goes on behind its end is none that anybody wrote.
+    let is_followed = reader.is_followed().ok()?;
+    (!is_followed).then(|| (reader.end_pos(), entries))
 }
 
 /// Where an index file says that its database ends.

@@ -6,7 +6,7 @@ VENV := .venv
 # Where cargo puts what it builds.
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
-.PHONY: all help build venv have-strace test bench crash crash-deep differential live fuzz damage strace mutants lint demo clean
+.PHONY: all help build venv have-strace test bench bench-scale crash crash-deep differential live fuzz damage strace mutants lint demo clean
 
 all: build
 
@@ -23,6 +23,7 @@ help:
 	@echo 'make fuzz    every fuzz target for SECONDS_EACH=30 seconds'
 	@echo 'make mutants  does a test fail for each change of the code? CRATE=filestorage, SHARD=0/4'
 	@echo 'make bench   the scoreboard, ours and Python in turns: SIZE=1G, ROUNDS=5, ONLY='
+	@echo 'make bench-scale  what is large in one respect, and the growth of time with the size: ROUNDS=3, ONLY='
 	@echo 'make demo    backups and recoveries of a sample database'
 	@echo 'make venv    the Python environment of the tests'
 	@echo 'make clean   remove what was built'
@@ -90,6 +91,12 @@ lint:
 bench: build venv
 	$(VENV)/bin/python bench/scoreboard.py --ours '$(TARGET)/release/repozo' --python $(VENV)/bin/repozo \
 		--work '$(TARGET)/bench' --size '$(or $(SIZE),1G)' --rounds '$(or $(ROUNDS),5)' --only='$(ONLY)' \
+		$(if $(ONLY),,--write docs/PERFORMANCE.md)
+
+# Takes half an hour and 25 GB under target/bench.
+bench-scale: build venv
+	$(VENV)/bin/python bench/scale.py --ours '$(TARGET)/release/repozo' --python $(VENV)/bin/repozo \
+		--work '$(TARGET)/bench' --rounds '$(or $(ROUNDS),3)' --only='$(ONLY)' \
 		$(if $(ONLY),,--write docs/PERFORMANCE.md)
 
 demo: build

@@ -75,11 +75,12 @@ class Place:
 
     def repository(self, who, size, *flags):
         """A full of the database, made by `who`."""
-        database = self.database(size)
-        words = self.words(who)
-        name = '%s-full%s-%d' % (who, ''.join(flags), size)
-        return self.once(name, lambda part: subprocess.run(
-            [*words, '-BF', *flags, '-r', part, '-f', os.path.join(database, 'Data.fs')], check=True))
+        words = [*self.words(who), '-BF', *flags, '-f', os.path.join(self.database(size), 'Data.fs'), '-r']
+        return self.made_by(who, 'full%s-%d' % (''.join(flags), size), words)
+
+    def made_by(self, who, name, words):
+        """A repository that the program made with these words, the last of them its `-r`."""
+        return self.once('%s-%s' % (who, name), lambda part: subprocess.run([*words, part], check=True))
 
     def chain(self, size):
         """A full and increments, all of one size. Made by ours: Python's would be the same bytes."""

@@ -24,6 +24,8 @@ class Row:
     is_ours_alone: bool = False
     # Whether the page cache is emptied before each run.
     is_cold: bool = False
+    # Whether Python's program runs once only, and nothing but its time is measured.
+    takes_python_minutes: bool = False
 
 
 class Rows:
@@ -34,9 +36,9 @@ class Rows:
     def backup(self, flags, file='Data.fs', size=None, onto=None):
         """Into an empty repository, or one that holds the full that each program made with flags `onto`."""
         size = size or self.size
-        source = os.path.join(self.place.database(size), file)
 
         def words(who):
+            source = os.path.join(self.place.database(size), file)
             scratch = self.place.scratch()
             if onto is not None:
                 clone(self.place.repository(who, size, *onto), scratch)
@@ -63,9 +65,8 @@ class Rows:
         return words
 
     def recovered(self, size=None):
-        source = os.path.join(self.place.database(size or self.size), 'Data.fs')
-
         def look(who, scratch):
+            source = os.path.join(self.place.database(size or self.size), 'Data.fs')
             for end in ['', '.index']:
                 assert filecmp.cmp(source + end, os.path.join(scratch, 'Data.fs' + end), shallow=False), who
         return look
@@ -82,6 +83,7 @@ class Rows:
             Row('full `-z`, one core', alone(self.backup('-BFz', size=self.gzip_size)), made(1),
                 is_ours_alone=True),
             Row('incremental 1 %, `-Q`', self.backup('-BQ', grown, onto=()), made(2), 12),
+            Row('incremental 1 %, `-Qz`', self.backup('-BQz', grown, size=self.gzip_size, onto=('-z',)), made(2)),
             Row('incremental 1 %', self.backup('-B', grown, onto=()), made(2), 6),
             Row('nothing changed', self.backup('-B', onto=()), made(1), 7),
             Row('nothing changed, `-Q`', self.backup('-BQ', onto=()), made(1), 15),

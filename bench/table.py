@@ -9,7 +9,8 @@ MIB = 1 << 20
 class Cell:
     """What one program did in one row."""
     times: list = field(default_factory=list)
-    peak_len: int = 0
+    # Not measured without.
+    peak_len: int = None
     moved: object = None
 
     @property
@@ -23,6 +24,8 @@ def spread(times):
 
 
 def mib(length):
+    if length is None:
+        return '-'
     return '%.1f' % (length / MIB) if length < 10 * MIB else '%.0f' % (length / MIB)
 
 

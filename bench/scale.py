@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""What is large in one respect: a database, a chain, a repository, an index; and how time grows with the size.
+
+    scale.py --ours PROGRAM --python PROGRAM [--rounds 3] [--only TEXT]
+             [--work DIR] [--write docs/PERFORMANCE.md]
+
+Takes half an hour and 25 GB of disk; what is made stays for the next run.
+Python's program runs once where it takes minutes.
+"""
+import argparse
+import os
+import sys
+
+import table
+from large_place import LargePlace
+from large_rows import GROWTH_SIZES
+from large_rows import LargeRows
+from large_rows import OBJECTS_COUNT
+from machine import machine
+from run import run_rows
+
+
+def growth(rows, place, rounds, only):
+    """One line an operation, one column a size."""
+    lines = {}
+    for size, operations in rows.growing().items():
+        chosen = [row for row in operations if only in row.title]
+        for row, cells in run_rows(chosen, place, rounds, lambda row, cells: (size, row.title, str(cells['ours'].median))):
+            lines.setdefault(row.title, {})[size] = cells['ours']
+    head = ('operation, ours', *GROWTH_SIZES)
+    return table.markdown(head, [
+        (title, *('%s s, %s MiB' % (table.spread(cells[size].times), table.mib(cells[size].peak_len))
+                  for size in GROWTH_SIZES))
+        for title, cells in lines.items()])
+
+
+def bytes_an_object(results):
+    """What the index of many objects costs: the peak of the full that makes it."""
+    for row, cells in results:
+        if 'no index' in row.title:
+            return 'Of the full without an index: %.1f bytes of memory an object, all in all.\n' % (
+                cells['ours'].peak_len / OBJECTS_COUNT)
+    return ''
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument('--ours', required=True)
+    parser.add_argument('--python', required=True)
+    parser.add_argument('--rounds', type=int, default=3)
+    parser.add_argument('--only', default='', help='rows whose titles have this')
+    parser.add_argument('--work', default='target/bench')
+    parser.add_argument('--write', help='the document to put the table into')
+    args = parser.parse_args()
+    place = LargePlace(os.path.abspath(args.work), [os.path.abspath(args.ours)], [os.path.abspath(args.python)])
+    rows = LargeRows(place)
+    chosen = [row for row in rows.all() if args.only in row.title]
+    results = run_rows(chosen, place, args.rounds, lambda row, cells: table.times(row, cells, None))
+    text = '\n'.join([
+        machine(args) + ' Seconds: median (least-most) of %d.' % args.rounds, '',
+        table.markdown(table.TIMES[:5], [table.times(row, cells, None)[:5] for row, cells in results]),
+        table.markdown(table.COSTS, [table.costs(row, cells) for row, cells in results]),
+        bytes_an_object(results),
+        growth(rows, place, args.rounds, args.only)])
+    print('\n' + text)
+    if args.write:
+        table.put_between(args.write, 'scale', text)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

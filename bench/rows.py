@@ -24,6 +24,8 @@ class Row:
     is_ours_alone: bool = False
     # Whether the page cache is emptied before each run.
     is_cold: bool = False
+    # How much a run writes, where that is a large part of its time.
+    written_len: int = 0
     # Whether Python's program runs once only, and nothing but its time is measured.
     takes_python_minutes: bool = False
 
@@ -73,32 +75,33 @@ class Rows:
 
     def all(self):
         chain_title = 'verify, %d files of equal size' % (INCREMENTS_COUNT + 1)
-        gzip = dict(size=self.gzip_size, kind=('-z',))
+        gzip, size = dict(size=self.gzip_size, kind=('-z',)), self.size
         grown = 'grown/Data.fs'
         alone = lambda words: lambda who: ['taskset', '-c', '0', *words(who)]
         return [
-            Row('full, index fresh', self.backup('-BF'), made(1), 1.7, 'full'),
-            Row('full, no index', self.backup('-BF', 'bare/Data.fs'), made(1), 3.3, 'full'),
+            Row('full, index fresh', self.backup('-BF'), made(1), 1.7, 'full', written_len=size),
+            Row('full, no index', self.backup('-BF', 'bare/Data.fs'), made(1), 3.3, 'full', written_len=size),
             Row('full `-z`', self.backup('-BFz', size=self.gzip_size), made(1), 8),
             Row('full `-z`, one core', alone(self.backup('-BFz', size=self.gzip_size)), made(1),
                 is_ours_alone=True),
             Row('incremental 1 %, `-Q`', self.backup('-BQ', grown, onto=()), made(2), 12),
             Row('incremental 1 %, `-Qz`', self.backup('-BQz', grown, size=self.gzip_size, onto=('-z',)), made(2)),
-            Row('incremental 1 %', self.backup('-B', grown, onto=()), made(2), 6),
-            Row('nothing changed', self.backup('-B', onto=()), made(1), 7),
+            Row('incremental 1 %', self.backup('-B', grown, onto=()), made(2), 6, 'md5'),
+            Row('nothing changed', self.backup('-B', onto=()), made(1), 7, 'md5'),
             Row('nothing changed, `-Q`', self.backup('-BQ', onto=()), made(1), 15),
             Row('verify, one full', self.verify('-V'), wanted=1.3, limit='md5'),
-            Row(chain_title, self.verify_chain('-V'), wanted=2.3),
+            Row(chain_title, self.verify_chain('-V'), wanted=2.3, limit='two md5'),
             Row('verify `-Q`', self.verify('-VQ'), wanted=15),
             Row('verify `-Q`, gzip', self.verify('-VQ', **gzip), wanted=50),
             Row('verify, gzip', self.verify('-V', **gzip)),
-            Row('recover', self.recover(), self.recovered(), 3.5, 'copy'),
-            Row('recover, over a file', self.recover(is_over=True), self.recovered()),
-            Row('recover `-w`', self.recover('-w'), self.recovered(), 1.4),
+            Row('recover', self.recover(), self.recovered(), 3.5, 'copy', written_len=size),
+            Row('recover, over a file', self.recover(is_over=True), self.recovered(), limit='copy',
+                written_len=2 * size),
+            Row('recover `-w`', self.recover('-w'), self.recovered(), 1.4, 'md5', written_len=size),
             Row('recover from gzip', self.recover(**gzip), self.recovered(self.gzip_size), 2.5),
-            Row('full, index fresh, cold', self.backup('-BF'), made(1), is_cold=True),
+            Row('full, index fresh, cold', self.backup('-BF'), made(1), is_cold=True, written_len=size),
             Row('verify, one full, cold', self.verify('-V'), is_cold=True),
-            Row('recover, cold', self.recover(), self.recovered(), is_cold=True),
+            Row('recover, cold', self.recover(), self.recovered(), is_cold=True, written_len=size),
             Row('start: `--help`', lambda who: [*self.place.words(who), '--help']),
         ]
 

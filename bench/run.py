@@ -43,6 +43,7 @@ def run_once(row, who, place):
     measure.settle()
     if row.is_cold:
         measure.forget_cache()
+    measure.warm_memory(place.path('warm'), row.written_len)
     took = measure.seconds(words)
     row.look(who, place.path('scratch'))
     return took

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 /// More cores than this find no work: the disk, or the sum of all, is slower.
 const WORKERS_LIMIT: usize = 8;
 /// How many pieces each worker may have before and behind it.
-const PIECES_EACH: usize = 2;
+const PIECES_EACH: usize = 4;
 
 /// What a worker does with a piece; each has its own, which may keep what it needs for the next.
 type Work<J, R> = Box<dyn FnMut(J) -> R + Send>;

@@ -9,27 +9,25 @@
 //!
 //! Only after the last sync of the directory the backup is acknowledged, and only then `-k` deletes.
 
+mod copying;
+mod full;
+mod incremental;
+mod publishing;
+
 use crate::compare::{self, Comparing};
-use crate::copy::pump;
-use crate::indexes::{self, Problems};
-use crate::name::Companion;
-use crate::output::Output;
-use crate::part::PartStream;
+use crate::indexes::{self, Growth, Problems};
 use crate::plan::{self, ChainFacts, Compared, Comparison, Decision, FullReason};
-use crate::prune::NewFull;
 use crate::reconcile::{line_of, reconcile, write_dat};
 use crate::repository::Survey;
 use crate::source::Source;
 use crate::{
-    BackupKind, BackupName, Chain, Context, Dat, DatLine, DatState, Error, Event, Fault, Limit, Notice, Part,
-    Phase, QuickCheck, Repository, Stamp, Sum, prune, quick,
+    BackupKind, BackupName, Chain, Context, DatLine, Error, Event, Fault, Limit, Notice, Part, QuickCheck,
+    Repository, Stamp, quick,
 };
-use filestorage::{Boundary, Extent, Index, Nothing, StreamWalker, UnfinishedKind, Visitor, Walker};
-use std::cell::Cell;
+use filestorage::{Extent, UnfinishedKind};
+use incremental::Increment;
 use std::path::PathBuf;
 use std::time::Duration;
-use vfs::publish::{Draft, Finished};
-use vfs::{Grant, Op};
 
 /// How long to wait for a clock that stands within the second of the newest backup, or a little before it.
 const CLOCK_PATIENCE: Duration = Duration::from_secs(2);
@@ -88,39 +86,6 @@ struct Run<'a> {
     source: &'a Source,
 }
 
-/// The place of a new backup.
-struct New {
-    name: BackupName,
-    start_pos: u64,
-    extent: Extent,
-    /// Where the walk along the copied bytes begins.
-    walker: Walker,
-}
-
-impl New {
-    /// All of the source.
-    fn full(name: BackupName, extent: Extent) -> New {
-        New { name, start_pos: 0, extent, walker: Walker::new(filestorage::Magic::LEN, None, extent.end_pos) }
-    }
-}
-
-/// The bytes of a new backup, in a draft.
-struct Copied<'fs> {
-    output: Output<'fs>,
-    sum: Sum,
-    /// The walk along them.
-    walk: StreamWalker,
-}
-
-/// What a copy does behind a transaction that is not sound.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum IfUnsound {
-    /// It is of use whatever it is: the index led past that place.
-    GoOn,
-    /// It is of no use.
-    Stop,
-}
-
 impl Run<'_> {
     fn run(&self) -> Result<BackupOutcome, Error> {
         let facts = self.chain_facts();
@@ -167,9 +132,10 @@ impl Run<'_> {
         self.ctx.tell(&Event::Planned(&decision));
         self.tell_tail(&extent);
         match decision {
-            Decision::Incremental { start_pos } => {
+            Decision::Incremental { .. } => {
                 self.tell_problems(&problems);
-                self.incremental(chain, lines, &comparing.parts, boundary, &newer, start_pos, extent)
+                let growth = Growth { data: self.source.bytes(), boundary, newer, extent };
+                self.incremental(Increment { chain, lines, parts: &comparing.parts, growth })
             }
             _ => Ok(BackupOutcome::Nothing),
         }
@@ -209,297 +175,6 @@ impl Run<'_> {
         write_dat(self.ctx, self.repository, chain.full, &lines)?;
         self.ctx.notice(Notice::RewroteDat(self.repository.dat_path(chain.stamp())));
         Ok(lines)
-    }
-
-    fn full(&self, reason: FullReason) -> Result<BackupOutcome, Error> {
-        if let (FullReason::Unsound(fault), Some(chain)) = (&reason, self.chain()) {
-            let dat = self.repository.dat_path(chain.stamp());
-            self.ctx.notice(Notice::NotBuiltUpon { dat, fault: fault.clone() });
-        }
-        self.ctx.tell(&Event::Planned(&Decision::Full(reason)));
-        let name = self.new_name(BackupKind::Full)?;
-        let (part, extent, damaged) = match self.full_in_one_pass(name)? {
-            Some(made) => made,
-            None => {
-                let mut problems = Problems::default();
-                let (index, extent) = indexes::of_source(self.ctx, self.source, &mut problems)?;
-                self.full_of(name, &index, extent, &problems)?
-            }
-        };
-        if self.request.kill_old && !damaged {
-            self.kill_old(&part, extent)?;
-        }
-        Ok(BackupOutcome::Made(part))
-    }
-
-    /// A full of which the end and the index are known.
-    fn full_of(
-        &self,
-        name: BackupName,
-        index: &Index,
-        extent: Extent,
-        problems: &Problems,
-    ) -> Result<(Part, Extent, bool), Error> {
-        self.tell_tail(&extent);
-        self.tell_problems(problems);
-        let new = New::full(name, extent);
-        self.ctx.tell(&Event::WritingIndex);
-        let index = self.whole_index(&new, index)?;
-        self.tell_if_older(&extent);
-        let copied = self.copy(&new, &mut Nothing, IfUnsound::GoOn)?;
-        let damaged = self.check_copied(&new, &copied.walk)?;
-        Ok((self.settle(&new, copied, index, name.stamp, Vec::new())?, extent, damaged))
-    }
-
-    /// A full that is scanned while it is copied; `None` if it turns out that not every byte of the source belongs to
-    /// sound transactions: then its index or a scan has to say where they end. What was copied is gone then.
-    fn full_in_one_pass(&self, name: BackupName) -> Result<Option<(Part, Extent, bool)>, Error> {
-        let Some(extent) = indexes::likely_extent(self.source)? else { return Ok(None) };
-        let (mut index, mut problems) = (Index::new(), Problems::default());
-        let new = New::full(name, extent);
-        self.ctx.tell(&Event::WritingIndex);
-        let noting = &mut indexes::Noting { index: &mut index, problems: &mut problems };
-        let copied = self.copy(&new, noting, IfUnsound::Stop)?;
-        if copied.walk.finish() != Ok(extent.last) || index.check().is_err() {
-            return Ok(None);
-        }
-        self.source.check_last(extent.last)?;
-        self.tell_problems(&problems);
-        self.tell_if_older(&extent);
-        let index = self.whole_index(&new, &index)?;
-        Ok(Some((self.settle(&new, copied, index, name.stamp, Vec::new())?, extent, false)))
-    }
-
-    /// A draft of the index that a scan of the whole source gave.
-    fn whole_index(&self, new: &New, index: &Index) -> Result<Draft<'_>, Error> {
-        let path = self.repository.index_path(new.name.stamp);
-        indexes::draft_whole(self.draft(&path)?, &path, index, new.extent.end_pos)
-    }
-
-    /// A database that ends before its backups do was cut, or restored from one of them.
-    fn tell_if_older(&self, extent: &Extent) {
-        let latest = self.chain().and_then(|chain| prune::latest_tid(self.ctx, self.repository, chain));
-        if let Some(backup_tid) = latest.filter(|latest| extent.last_tid().is_none_or(|tid| tid < *latest)) {
-            let (path, source_tid) = (self.source.path.clone(), extent.last_tid());
-            self.ctx.notice(Notice::SourceOlder { path, source_tid, backup_tid });
-        }
-    }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what the comparison and the scan found out, each used once"
-    )]
-    fn incremental(
-        &self,
-        chain: &Chain,
-        lines: Vec<DatLine>,
-        parts: &[Part],
-        boundary: Boundary,
-        newer: &Index,
-        start_pos: u64,
-        extent: Extent,
-    ) -> Result<BackupOutcome, Error> {
-        let name = self.new_name(BackupKind::Incremental)?;
-        self.ctx.tell(&Event::WritingIndex);
-        let index = self.incremental_index(name, parts, boundary, newer, extent.end_pos)?;
-        let walker = Walker::new(start_pos, boundary.last_tid(), extent.end_pos);
-        let new = New { name, start_pos, extent, walker };
-        let copied = self.copy(&new, &mut Nothing, IfUnsound::GoOn)?;
-        self.check_copied(&new, &copied.walk)?;
-        Ok(BackupOutcome::Made(self.settle(&new, copied, index, chain.stamp(), lines)?))
-    }
-
-    /// From the index of the last backup that is not empty, or else from the source.
-    fn incremental_index(
-        &self,
-        name: BackupName,
-        parts: &[Part],
-        boundary: Boundary,
-        newer: &Index,
-        end_pos: u64,
-    ) -> Result<Draft<'_>, Error> {
-        let path = self.repository.index_path(name.stamp);
-        for part in parts.iter().rev().take_while(|part| part.end_pos == boundary.pos()) {
-            let (previous, data) = (part.name.stamp, self.source.bytes());
-            let draft = self.draft(&path)?;
-            let merged = indexes::draft_merged(
-                self.ctx,
-                self.repository,
-                previous,
-                data,
-                boundary,
-                newer,
-                end_pos,
-                draft,
-            )?;
-            if let Some(draft) = merged {
-                return Ok(draft);
-            }
-        }
-        let (index, extent) = indexes::of_source(self.ctx, self.source, &mut Problems::default())?;
-        if extent.end_pos == end_pos {
-            return indexes::draft_whole(self.draft(&path)?, &path, &index, end_pos);
-        }
-        // A transaction was finished meanwhile; the backup ends before it, and so must its index.
-        let index = self.index_up_to(end_pos)?;
-        indexes::draft_whole(self.draft(&path)?, &path, &index, end_pos)
-    }
-
-    fn index_up_to(&self, end_pos: u64) -> Result<Index, Error> {
-        let mut index = Index::new();
-        let head = vfs::Head::new(self.source.bytes(), end_pos);
-        let scan =
-            Boundary::start(&head).and_then(|start| filestorage::committed_end(&head, start, &mut index));
-        scan.map_err(|error| self.source.error(error))?;
-        Ok(index)
-    }
-
-    /// Publishes what was copied, with its index and its line.
-    fn settle(
-        &self,
-        new: &New,
-        copied: Copied<'_>,
-        index: Draft<'_>,
-        chain: Stamp,
-        mut lines: Vec<DatLine>,
-    ) -> Result<Part, Error> {
-        let Copied { output, sum, .. } = copied;
-        let data = output.finish()?;
-        let part = Part { name: new.name, start_pos: new.start_pos, end_pos: new.extent.end_pos, sum };
-        if new.name.is_full() && self.request.kill_old {
-            self.read_again(&data, &part)?;
-        }
-        let known = if new.name.is_full() { self.chain().map(Chain::lines) } else { Some(lines.as_slice()) };
-        let known = known.map(<[DatLine]>::to_vec);
-        lines.push(line_of(self.repository, &part));
-        let mut dat = self.draft(&self.repository.dat_path(chain))?;
-        dat.append(&Dat::render(&lines))?;
-        let (index, dat) = (index.finish()?, dat.finish()?);
-        self.ctx.interrupt.check()?;
-        self.check_repository(known)?;
-        self.publish(data, index, dat, new)?;
-        Ok(part)
-    }
-
-    /// Nothing but renames and syncs of the directory: the commit point is the list's.
-    fn publish(
-        &self,
-        data: Finished<'_>,
-        index: Finished<'_>,
-        dat: Finished<'_>,
-        new: &New,
-    ) -> Result<(), Error> {
-        let dir = self.repository.dir();
-        // If a rename fails, what this run gave a name is taken back: no list has it. A failed sync of the
-        // directory is not a failed rename: the list may be there, and with it the backup.
-        self.ctx.note_sync(data.publish_new()?, dir);
-        let indexed = index.publish_new();
-        let take_back = |error: vfs::Error, companions: &[String]| {
-            for name in companions.iter().filter(|_| error.op == Op::Rename) {
-                let _: Result<bool, _> = vfs::publish::remove(self.ctx.fs, &self.repository.path_of(name));
-            }
-            Error::from(error)
-        };
-        let (data_name, index_name) = (new.name.to_string(), Companion::Index(new.name.stamp).to_string());
-        self.ctx.note_sync(indexed.map_err(|error| take_back(error, std::slice::from_ref(&data_name)))?, dir);
-        let listed = if new.name.is_full() { dat.publish_new() } else { dat.publish_over() };
-        let synced = listed.map_err(|error| take_back(error, &[data_name, index_name]))?;
-        self.ctx.note_sync(synced, dir);
-        Ok(())
-    }
-
-    /// Python's repozo takes no lock: what it wrote meanwhile must not be overwritten, nor built beside.
-    /// Nor must it write: of the same second, it would put its file over ours.
-    /// `known` is what the list of the newest chain has to have.
-    fn check_repository(&self, known: Option<Vec<DatLine>>) -> Result<(), Error> {
-        if let Some(path) = self.repository.python_draft(self.ctx) {
-            return Err(Error::PythonRunning { path });
-        }
-        let now = self.repository.survey()?;
-        let files =
-            |survey: &Survey| survey.chains.iter().flat_map(|chain| chain.files.clone()).collect::<Vec<_>>();
-        let lines = now.chain_at(&Limit::Newest).map(|chain| chain.lines().to_vec());
-        if files(&now) == files(self.survey) && lines == known && now.strays == self.survey.strays {
-            return Ok(());
-        }
-        if let Some(Chain { full, dat: DatState::Unreadable(reason), .. }) = now.chain_at(&Limit::Newest) {
-            let (dat, reason) = (self.repository.dat_path(full.stamp), reason.clone());
-            return Err(Error::ListUnreadable { dat, reason });
-        }
-        Err(Error::RepositoryChanged { dir: self.repository.dir().to_owned() })
-    }
-
-    /// Copies the bytes of the new backup from the source, walking along.
-    fn copy(&self, new: &New, visitor: &mut dyn Visitor, if_unsound: IfUnsound) -> Result<Copied<'_>, Error> {
-        let (ctx, source) = (self.ctx, self.source);
-        let (path, end_pos) = (self.repository.path_of(new.name), new.extent.end_pos);
-        let len = end_pos - new.start_pos;
-        ctx.tell(&Event::WritingBackup { name: new.name, len, path: &path });
-        let mut output = Output::new(self.draft(&path)?, self.request.gzip);
-        let mut walk = StreamWalker::new(new.walker.clone(), new.start_pos);
-        let is_over = Cell::new(false);
-        ctx.tell(&Event::Began { phase: Phase::BackingUp, total_len: Some(len) });
-        let mut pieces = source.pieces(ctx, new.start_pos, end_pos);
-        let next = |piece: &mut [u8]| if is_over.get() { Ok(0) } else { pieces(piece) };
-        let (_, sum) = pump(next, |piece| {
-            walk.feed(piece, visitor);
-            is_over.set(if_unsound == IfUnsound::Stop && walk.has_stopped());
-            output.append(piece)?;
-            ctx.tell(&Event::Advanced(piece.len() as u64));
-            Ok(())
-        })?;
-        ctx.tell(&Event::Ended);
-        Ok(Copied { output, sum, walk })
-    }
-
-    /// What was copied must be what was scanned: sound transactions up to the end, the last one the same.
-    /// Whether it is damaged, and was so before.
-    fn check_copied(&self, new: &New, walk: &StreamWalker) -> Result<bool, Error> {
-        self.source.check_last(new.extent.last)?;
-        match walk.finish() {
-            Ok(last) if last.is_none() || last == new.extent.last => Ok(false),
-            Ok(_) => Err(self.source.changed("its last transaction is another one")),
-            // The index led past the damage; if it was there before, the copy is as true as it can be.
-            Err(damage) => match indexes::damage_before(self.source, new.extent.end_pos)? {
-                Some(same) if same.transaction_pos == damage.transaction_pos => {
-                    self.ctx.notice(Notice::SourceDamage { path: self.source.path.clone(), damage });
-                    Ok(true)
-                }
-                _ => Err(self.source.changed("a transaction in its middle is another one")),
-            },
-        }
-    }
-
-    /// What was written must read as it was written, before older backups may go for it.
-    fn read_again(&self, data: &Finished<'_>, part: &Part) -> Result<(), Error> {
-        let ctx = self.ctx;
-        ctx.tell(&Event::Began { phase: Phase::ReadingAgain, total_len: Some(part.len()) });
-        let mut stream = PartStream::open_path(ctx.fs, data.path().to_owned(), part.name.gzip)?;
-        let (len, sum) = pump(stream.pieces(ctx, u64::MAX), |piece| {
-            ctx.tell(&Event::Advanced(piece.len() as u64));
-            Ok(())
-        })?;
-        ctx.tell(&Event::Ended);
-        if (len, sum) == (part.len(), part.sum) {
-            return Ok(());
-        }
-        Err(Error::ReadsDifferently { path: self.repository.path_of(part.name) })
-    }
-
-    fn kill_old(&self, part: &Part, extent: Extent) -> Result<(), Error> {
-        let first =
-            prune::first_transaction(self.source.bytes()).map_err(|error| self.source.error(error))?;
-        let first = first.filter(|first| first.end_pos() <= part.end_pos);
-        let new = NewFull { part: *part, first, last: extent.last };
-        prune::remove_older(self.ctx, self.repository, self.survey, &new, self.request.force)
-    }
-
-    /// A draft that those may read who may read the database.
-    fn draft(&self, path: &std::path::Path) -> Result<Draft<'_>, Error> {
-        let access = self.source.access;
-        let mut draft = Draft::create(self.ctx.fs, path)?;
-        draft.set_access(Grant { mode: 0o600 | access.mode & 0o444, gid: access.gid, uid: None })?;
-        Ok(draft)
     }
 
     /// The name of a new backup: of this second, and later than every name in the repository.

@@ -1,7 +1,7 @@
 //! The `.index` file of a backup: the database's index as of its end.
 
 use crate::source::Source;
-use crate::{Context, Error, Repository, Stamp};
+use crate::{Context, Error};
 use filestorage::{
     Boundary, Damage, Extent, Index, IndexError, Nothing, Problem, Visitor, committed_end, current_records,
     load_index, merge_index,
@@ -153,31 +153,39 @@ pub(crate) fn draft_whole<'fs>(
     Ok(draft)
 }
 
-/// Writes the index of data that grew into a draft: the index of the backup before, and what is new. `None`
+/// What is new in a database since a backup.
+pub(crate) struct Growth<'a> {
+    /// The database.
+    pub(crate) data: &'a dyn ReadAt,
+    /// Where the backup ends.
+    pub(crate) boundary: Boundary,
+    /// The objects that changed behind it.
+    pub(crate) newer: Index,
+    /// The committed end, where the next one ends.
+    pub(crate) extent: Extent,
+}
+
+/// Writes the index of data that grew into a draft: that of the backup before, at `previous`, and what is new. `None`
 /// when the one before is not there or of no use; the draft is then spoilt and gone.
 ///
 /// # Errors
 /// What the system says of the writing.
-#[expect(clippy::too_many_arguments, reason = "two indexes, where they meet, and where the result goes")]
 pub(crate) fn draft_merged<'fs>(
     ctx: &Context<'fs>,
-    repository: &Repository<'_>,
-    previous: Stamp,
-    data: &dyn ReadAt,
-    boundary: Boundary,
-    newer: &Index,
-    end_pos: u64,
+    previous: &Path,
+    growth: &Growth<'_>,
     mut draft: Draft<'fs>,
 ) -> Result<Option<Draft<'fs>>, Error> {
-    let Ok(input) = FileStream::open(ctx.fs, &repository.index_path(previous)) else { return Ok(None) };
+    let Growth { data, boundary, newer, extent } = growth;
+    let Ok(input) = FileStream::open(ctx.fs, previous) else { return Ok(None) };
     let Ok(reader) = IndexReader::open(input) else { return Ok(None) };
     if reader.end_pos() != boundary.pos() {
         return Ok(None);
     }
-    let Ok(expected) = current_records(data, boundary) else { return Ok(None) };
+    let Ok(expected) = current_records(*data, *boundary) else { return Ok(None) };
     let path = &draft.path().to_owned();
     let mut output = BufWriter::with_capacity(1 << 18, &mut draft);
-    let merged = merge_index(reader, &expected, newer, end_pos, &mut output).map(|_| ());
+    let merged = merge_index(reader, &expected, newer, extent.end_pos, &mut output).map(|_| ());
     match merged.and_then(|()| output.flush().map_err(IndexError::from_output)) {
         Ok(()) => {
             drop(output);

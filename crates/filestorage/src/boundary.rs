@@ -1,3 +1,4 @@
+use crate::sound_behind::find_sound;
 use crate::window::Window;
 use crate::{Error, Magic, Nothing, Status, Tid, TransactionHeader, Walker};
 use std::io;
@@ -43,6 +44,16 @@ impl Boundary {
             }
         }
         Ok(Some(Boundary { pos, last: Some(header) }))
+    }
+
+    /// The boundary before the first sound transaction with records that begins at `from_pos` or behind it, to go on
+    /// with behind damage. What stands before it is not known.
+    ///
+    /// # Errors
+    /// When the medium fails.
+    pub fn behind(source: &dyn ReadAt, from_pos: u64) -> io::Result<Option<Boundary>> {
+        let found = find_sound(source, from_pos, source.len()?, None)?;
+        Ok(found.map(|header| Boundary { pos: header.pos, last: None }))
     }
 
     /// The position in bytes.

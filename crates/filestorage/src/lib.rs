@@ -7,7 +7,7 @@
 //! * [`Tid`], [`Oid`]: the two kinds of eight bytes.
 //! * [`TransactionHeader`], [`RecordHeader`]: decoded, checked where they are decoded.
 //! * [`Walker`]: the structure of a span of transactions, fed with bytes from wherever they come.
-//! * [`committed_end`]: where the sound transactions end, and what stands behind them.
+//! * [`committed_end`]: where the sound transactions end, and what stands behind them; [`Scan`]: the same, step by step.
 //! * [`Index`]: oid to position of the current record, as in `Data.fs.index`.
 
 mod boundary;
@@ -17,8 +17,10 @@ mod index;
 mod magic;
 mod oid;
 mod record;
+mod resolve;
 #[cfg(test)]
 mod samples;
+mod scan;
 mod sound_behind;
 mod stream;
 mod tid;
@@ -33,6 +35,8 @@ pub use index::{Index, IndexError, current_records, load_index, merge_index};
 pub use magic::Magic;
 pub use oid::Oid;
 pub use record::{RecordData, RecordHeader};
+pub use resolve::{Astray, Instead, Resolved, record_at, resolve};
+pub use scan::{Scan, Step};
 pub use stream::StreamWalker;
 pub use tid::{Calendar, Tid};
 pub use transaction::{Metadata, Status, TransactionHeader};

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::samples::{Changing, sample, scan, transaction};
+use crate::{Damage, DamageKind};
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Mutex;

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::samples::{Seen, lines, sample, scan};
+use crate::{Damage, DamageKind, Walker};
 use crate::{Index, Nothing, Problem, ProblemKind, RecordHeader};
 fn damage_of(name: &str) -> Damage {
     match scan(&sample(name)) {

@@ -1,0 +1,255 @@
+//! A walk along a file that somebody may be writing to, step by step.
+
+use crate::sound_behind::find_sound;
+use crate::walker::{Halt, check_trailer};
+use crate::window::Window;
+use crate::{
+    Boundary, Damage, DamageKind, Error, Extent, Problem, RecordData, RecordHeader, Tid, TransactionHeader,
+    UnfinishedKind, UnfinishedTail, Visitor, Walker,
+};
+use std::collections::VecDeque;
+use vfs::ReadAt;
+
+/// How often a place is looked at again when it changes under the eyes.
+const LOOKS_COUNT: u32 = 100;
+
+/// What a scan meets, in the order of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// A transaction begins; it is all there, with its trailer.
+    Transaction(TransactionHeader),
+    /// A data record of it. Records of undone transactions are not met.
+    Record(RecordHeader, RecordData),
+    /// Something is wrong that does not stop the scan.
+    Problem(Problem),
+    /// The transaction was walked to its end.
+    Finished(TransactionHeader),
+    /// The committed end.
+    End(Extent),
+}
+
+/// A walk to the committed end, step by step, also while a server is writing.
+pub struct Scan<'a> {
+    source: &'a dyn ReadAt,
+    window: Window<'a>,
+    walker: Walker,
+    start: Boundary,
+    limit_pos: u64,
+    looks_count: u32,
+    met: Met,
+}
+
+/// What the walker saw and nobody took yet.
+#[derive(Default)]
+struct Met(VecDeque<Step>);
+
+impl Visitor for Met {
+    fn transaction(&mut self, header: &TransactionHeader) {
+        self.0.push_back(Step::Transaction(*header));
+    }
+
+    fn record(&mut self, header: &RecordHeader, data: RecordData) {
+        self.0.push_back(Step::Record(*header, data));
+    }
+
+    fn problem(&mut self, problem: Problem) {
+        self.0.push_back(Step::Problem(problem));
+    }
+}
+
+impl<'a> Scan<'a> {
+    /// A scan from `start` over as much as `source` has now.
+    ///
+    /// # Errors
+    /// [`Error::Shrunk`] when that is less than `start`; the medium's.
+    pub fn new(source: &'a dyn ReadAt, start: Boundary) -> Result<Scan<'a>, Error> {
+        let limit_pos = source.len()?;
+        if limit_pos < start.pos() {
+            return Err(Error::Shrunk { pos: start.pos(), end_pos: limit_pos });
+        }
+        let walker = Walker::new(start.pos(), start.last_tid(), limit_pos);
+        let (window, met) = (Window::new(source), Met::default());
+        Ok(Scan { source, window, walker, start, limit_pos, looks_count: 0, met })
+    }
+
+    /// The next thing that is met. Behind [`Step::End`] and behind an error there is none.
+    ///
+    /// # Errors
+    /// [`Error::Damage`] where anything but an unfinished transaction at the very end stops the walk;
+    /// [`Error::Shrunk`]; the medium's.
+    pub fn step(&mut self) -> Result<Step, Error> {
+        loop {
+            if let Some(step) = self.met.0.pop_front() {
+                return Ok(step);
+            }
+            let (pos, len) = self.walker.wants();
+            if self.walker.boundary_pos().is_none() {
+                self.walk_on(pos, len)?;
+            } else if len == 0 {
+                return Ok(Step::End(self.extent(pos, None)));
+            } else if self.inspect(pos)?.is_ok() {
+                // The trailer first: so nobody sees a record of a transaction that is not all there.
+                self.walk_on(pos, len)?;
+            } else if let Some(kind) = self.look_again(pos)? {
+                return Ok(Step::End(self.extent(pos, Some(kind))));
+            }
+        }
+    }
+
+    /// The tid of the last transaction that was walked to its end, or of the one before the start.
+    pub fn last_tid(&self) -> Option<Tid> {
+        self.walker.last_tid()
+    }
+
+    /// The `len` bytes from `pos` on, or fewer where the source ends; near what was met last they cost no read.
+    ///
+    /// # Errors
+    /// The medium's.
+    pub fn bytes(&mut self, pos: u64, len: usize) -> std::io::Result<&[u8]> {
+        self.window.bytes(pos, len)
+    }
+
+    fn walk_on(&mut self, pos: u64, len: usize) -> Result<(), Error> {
+        let transaction_pos = self.walker.transaction_pos();
+        let bytes = self.window.bytes(pos, len)?;
+        if bytes.len() < len {
+            return Err(Error::Shrunk { pos: transaction_pos, end_pos: self.source.len()? });
+        }
+        if let Err(halt) = self.walker.accept(bytes, &mut self.met) {
+            return Err(broken(halt, transaction_pos, self.limit_pos).into());
+        }
+        if let (Some(_), Some(last)) = (self.walker.boundary_pos(), self.walker.last()) {
+            self.met.0.push_back(Step::Finished(last));
+        }
+        Ok(())
+    }
+
+    /// What stops the walk at `pos`, if it is an unfinished tail; nothing if the walk can go on.
+    fn look_again(&mut self, pos: u64) -> Result<Option<UnfinishedKind>, Error> {
+        // The second look is at the file as it is now, not at what the window remembers.
+        self.window.forget();
+        self.looks_count += 1;
+        match self.look_at(pos)? {
+            Look::GoesOn => Ok(None),
+            Look::Tail(_) if self.looks_count == 1 => Ok(None),
+            Look::Tail(kind) => Ok(Some(kind)),
+            Look::Changing if self.looks_count < LOOKS_COUNT => Ok(None),
+            Look::Broken(damage) | Look::Behind(damage) => Err(damage.into()),
+            Look::Changing => {
+                let kind = DamageKind::Unfinished { limit_pos: self.limit_pos };
+                Err(Damage { transaction_pos: pos, pos, kind }.into())
+            }
+        }
+    }
+
+    /// Header and trailer of the transaction at `pos`.
+    fn inspect(&mut self, pos: u64) -> Result<Result<TransactionHeader, Halt>, Error> {
+        let rest_len = self.limit_pos - pos;
+        let fixed_len = TransactionHeader::FIXED_LEN;
+        let want_len = usize::try_from(rest_len).unwrap_or(fixed_len).min(fixed_len);
+        let bytes = self.window.bytes(pos, want_len)?;
+        let mut peek = Walker::new(pos, None, self.limit_pos);
+        if let Err(halt) = peek.accept(bytes, &mut crate::Nothing) {
+            return Ok(Err(halt));
+        }
+        let Ok(bytes) = bytes.try_into() else { return Ok(Err(Halt::ShortHeader)) };
+        let header = TransactionHeader::decode(pos, bytes);
+        let trailer = self.window.bytes(header.trailer_pos(), 8)?;
+        if trailer.len() < 8 {
+            return Err(Error::Shrunk { pos, end_pos: self.source.len()? });
+        }
+        Ok(check_trailer(&header, trailer).map(|()| header))
+    }
+
+    /// What stands at `pos`, read afresh.
+    fn look_at(&mut self, pos: u64) -> Result<Look, Error> {
+        // An abort cuts its voted transaction off again: what is gone was never part of the database.
+        self.shrink_limit(pos)?;
+        let halt = match self.inspect(pos)? {
+            Ok(_) => return Ok(Look::GoesOn),
+            Err(halt) => halt,
+        };
+        match halt {
+            Halt::ShortHeader => Ok(Look::Tail(UnfinishedKind::ShortHeader)),
+            Halt::Cut(header) => self.look_behind(&header, UnfinishedKind::Cut),
+            Halt::Voted(header) => self.look_behind(&header, UnfinishedKind::Voted),
+            Halt::Broken(damage) => self.look_at_broken(pos, damage),
+        }
+    }
+
+    fn look_behind(&mut self, seen: &TransactionHeader, kind: UnfinishedKind) -> Result<Look, Error> {
+        let found = find_sound(self.source, seen.pos + 1, self.limit_pos, self.walker.last_tid())?;
+        let Some(next) = found else { return Ok(Look::Tail(kind)) };
+        // A live writer may have aborted the one and committed others in its place meanwhile.
+        let mut bytes = [0; TransactionHeader::FIXED_LEN];
+        self.source.read_exact_at(seen.pos, &mut bytes)?;
+        if TransactionHeader::decode(seen.pos, &bytes) != *seen {
+            self.window.forget();
+            return Ok(Look::Changing);
+        }
+        let kind = DamageKind::SoundBehind { next_pos: next.pos, next_tid: next.tid };
+        Ok(Look::Behind(Damage { transaction_pos: seen.pos, pos: seen.pos, kind }))
+    }
+
+    fn look_at_broken(&self, pos: u64, damage: Damage) -> Result<Look, Error> {
+        let zeros_pos = match damage.kind {
+            DamageKind::Trailer { tail_len: 0, .. } => Some((damage.pos, UnfinishedKind::NeverWritten)),
+            DamageKind::LengthTooSmall { .. } => Some((pos, UnfinishedKind::Zeros)),
+            _ => None,
+        };
+        if let Some((zeros_pos, kind)) = zeros_pos
+            && self.only_zeros_from(zeros_pos)?
+        {
+            return Ok(Look::Tail(kind));
+        }
+        Ok(Look::Broken(damage))
+    }
+
+    fn only_zeros_from(&self, mut pos: u64) -> Result<bool, Error> {
+        let mut buf = vec![0; 1 << 16];
+        while pos < self.limit_pos {
+            let want_len = usize::try_from(self.limit_pos - pos).unwrap_or(buf.len()).min(buf.len());
+            let read_len = self.source.read_full_at(pos, &mut buf[..want_len])?;
+            if buf[..read_len].iter().any(|byte| *byte != 0) {
+                return Ok(false);
+            }
+            if read_len < want_len {
+                break;
+            }
+            pos += read_len as u64;
+        }
+        Ok(true)
+    }
+
+    fn shrink_limit(&mut self, pos: u64) -> Result<(), Error> {
+        let len = self.source.len()?;
+        if len < pos {
+            return Err(Error::Shrunk { pos, end_pos: len });
+        }
+        if len < self.limit_pos {
+            self.limit_pos = len;
+            self.walker = Walker::new(pos, self.walker.last_tid(), len).after(self.walker.last());
+        }
+        Ok(())
+    }
+
+    fn extent(&self, end_pos: u64, kind: Option<UnfinishedKind>) -> Extent {
+        let tail = kind.map(|kind| UnfinishedTail { kind, len: self.limit_pos - end_pos });
+        Extent { end_pos, last: self.walker.last().or(self.start.last()), tail }
+    }
+}
+
+enum Look {
+    GoesOn,
+    Changing,
+    Tail(UnfinishedKind),
+    Broken(Damage),
+    Behind(Damage),
+}
+
+fn broken(halt: Halt, pos: u64, limit_pos: u64) -> Damage {
+    match halt {
+        Halt::Broken(damage) => damage,
+        _ => Damage { transaction_pos: pos, pos, kind: DamageKind::Unfinished { limit_pos } },
+    }
+}

@@ -56,3 +56,14 @@ pub(crate) const GLOBAL: u8 = b'c';
 pub(crate) const NEWOBJ: u8 = 0x81;
 pub(crate) const REDUCE: u8 = b'R';
 pub(crate) const BUILD: u8 = b'b';
+
+/// The rest, which records have and indexes have not.
+pub(crate) const BINFLOAT: u8 = b'G';
+pub(crate) const FLOAT: u8 = b'F';
+pub(crate) const PERSID: u8 = b'P';
+pub(crate) const BINPERSID: u8 = b'Q';
+pub(crate) const INST: u8 = b'i';
+pub(crate) const OBJ: u8 = b'o';
+pub(crate) const EXT1: u8 = 0x82;
+pub(crate) const EXT2: u8 = 0x83;
+pub(crate) const EXT4: u8 = 0x84;

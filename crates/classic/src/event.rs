@@ -32,6 +32,8 @@ pub enum Phase {
     Recovering,
     /// Backups are verified.
     Verifying,
+    /// A database, or backups as one, is looked into.
+    LookingInside,
 }
 
 /// What happens, in the order in which it does. A closed set: every consumer handles all of it.

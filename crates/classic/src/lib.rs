@@ -39,6 +39,7 @@ mod sample;
 mod selection;
 mod source;
 mod stamp;
+mod state;
 mod sum;
 mod verify;
 
@@ -55,5 +56,6 @@ pub use reader::ChainReader;
 pub use recover::{RecoverRequest, Target, recover};
 pub use repository::Repository;
 pub use stamp::{Limit, Stamp};
+pub use state::State;
 pub use sum::Sum;
 pub use verify::{VerifyRequest, verify};

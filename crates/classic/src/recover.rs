@@ -52,7 +52,7 @@ pub enum Target<'a> {
 pub fn recover(ctx: &Context<'_>, request: &RecoverRequest, target: Target<'_>) -> Result<(), Error> {
     let repository = Repository::open(ctx.fs, &request.repository)?;
     let mut survey = repository.survey()?;
-    let limit = parse_limit(request.date.as_deref(), &survey)?;
+    let limit = survey.limit(request.date.as_deref())?;
     // A backup that is being made is no reason to refuse those before it.
     if request.with_verify && wait_for_a_line(ctx, &repository, &survey) {
         survey = repository.survey()?;
@@ -69,15 +69,6 @@ pub fn recover(ctx: &Context<'_>, request: &RecoverRequest, target: Target<'_>) 
     match target {
         Target::Stream(output) => run.to_stream(output),
         Target::File(path) => run.to_file(path),
-    }
-}
-
-fn parse_limit(date: Option<&str>, survey: &Survey) -> Result<Limit, Error> {
-    match date {
-        // An empty date is none, as it is to Python.
-        None | Some("") => Ok(Limit::Newest),
-        Some(date) => Limit::parse(date)
-            .ok_or_else(|| Error::BadDate { date: date.to_owned(), covered: survey.covered() }),
     }
 }
 

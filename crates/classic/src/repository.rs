@@ -326,6 +326,18 @@ impl Survey {
         self.chains.iter().rfind(overtakes).map(|other| other.full)
     }
 
+    /// The limit that a date means; an empty one is none, as it is to Python.
+    ///
+    /// # Errors
+    /// [`Error::BadDate`].
+    pub(crate) fn limit(&self, date: Option<&str>) -> Result<Limit, Error> {
+        match date {
+            None | Some("") => Ok(Limit::Newest),
+            Some(date) => Limit::parse(date)
+                .ok_or_else(|| Error::BadDate { date: date.to_owned(), covered: self.covered() }),
+        }
+    }
+
     /// The first and last stamps of data files.
     pub(crate) fn covered(&self) -> Option<(Stamp, Stamp)> {
         let all = || self.chains.iter().flat_map(|chain| &chain.files).map(|name| name.stamp);

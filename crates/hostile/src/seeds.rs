@@ -11,11 +11,12 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "dates" => lines(&DATES),
         "gzip" => gzips(),
         "index" => indexes(),
+        "inside" | "transactions" => databases(),
         "names" => words(&NAME_LISTS, b' ', 0),
         "pickles" => [indexes(), pickles()].concat(),
+        "records" => pickles(),
         "repository" => repositories(),
         "stream" => databases().into_iter().map(|file| streamed(&file)).collect(),
-        "transactions" => databases(),
         _ => Vec::new(),
     }
 }

@@ -73,4 +73,17 @@ macro_rules! targets {
     };
 }
 
-targets!(arguments, dat, dates, gzip, index, names, pickles, repository, stream, transactions);
+targets!(
+    arguments,
+    dat,
+    dates,
+    gzip,
+    index,
+    inside,
+    names,
+    pickles,
+    records,
+    repository,
+    stream,
+    transactions
+);

@@ -33,7 +33,9 @@ pub struct Session<'a> {
 /// | status | meaning |
 /// |---|---|
 /// | 0 | done, or nothing to do |
-/// | 1 | failed, or a usage error: as Python's repozo |
+/// | 1 | failed; of the old face also a usage error, as of Python's repozo |
+/// | 2 | of a verb: a usage error |
+/// | 3 | of a verb that looks for problems: it found some |
 /// | 128 + N | stopped by signal N |
 pub fn run(
     program: &OsStr,
@@ -42,6 +44,9 @@ pub fn run(
     stdout: &mut dyn Write,
     stderr: &mut (dyn Write + Send),
 ) -> u8 {
+    if args::modern::has_verb(args) {
+        return run_verb(args, session, stdout, stderr);
+    }
     match args::classic::parse(args) {
         Ok(Invocation { action: Action::Help, .. }) => {
             print(stdout, &args::help::text(program));
@@ -55,6 +60,25 @@ pub fn run(
         Err(ArgumentError { message, .. }) => {
             print(stderr, &format!("{}\n{message}\n", args::help::text(program)));
             1
+        }
+    }
+}
+
+fn run_verb(
+    args: &[OsString],
+    session: &Session<'_>,
+    stdout: &mut dyn Write,
+    stderr: &mut (dyn Write + Send),
+) -> u8 {
+    match args::modern::parse(args) {
+        Ok(modern) => cmd::inside::execute(&modern.verb, session, stdout, stderr),
+        Err(told) if told.use_stderr() => {
+            print(stderr, &told.render().to_string());
+            2
+        }
+        Err(help) => {
+            print(stdout, &help.render().to_string());
+            0
         }
     }
 }

@@ -12,13 +12,16 @@ use std::path::Path;
 pub(crate) fn text(error: &Error) -> String {
     match error {
         Error::File(error) => system_text(&error.path, &error.source, error.op.to_string()),
-        Error::Output(source) if source.raw_os_error().is_some() => {
-            system_text(Path::new("standard output"), source, "write".to_owned())
-        }
+        Error::Output(source) if source.raw_os_error().is_some() => output_text(source),
         // What the system says when a file is listed like a directory; the number is the same on every Unix.
         Error::NotADirectory { dir } => format!("[Errno 20] Not a directory: {}", quoted(dir)),
         error => one_line(&error.to_string()),
     }
+}
+
+/// The line that is printed when standard output fails.
+pub(crate) fn output_text(source: &io::Error) -> String {
+    system_text(Path::new("standard output"), source, "write".to_owned())
 }
 
 /// The line that is printed of a problem that verification found.

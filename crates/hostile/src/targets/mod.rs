@@ -5,8 +5,10 @@ mod dat;
 mod dates;
 mod gzip;
 mod index;
+mod inside;
 mod names;
 mod pickles;
+mod records;
 pub(crate) mod repository;
 mod stream;
 mod transactions;
@@ -25,14 +27,16 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 12] = [
     Target { name: "arguments", run: arguments::run, mutation_count: 30_000 },
     Target { name: "dat", run: dat::run, mutation_count: 30_000 },
     Target { name: "dates", run: dates::run, mutation_count: 30_000 },
     Target { name: "gzip", run: gzip::run, mutation_count: 4000 },
     Target { name: "index", run: index::run, mutation_count: 20_000 },
+    Target { name: "inside", run: inside::run, mutation_count: 3000 },
     Target { name: "names", run: names::run, mutation_count: 10_000 },
     Target { name: "pickles", run: pickles::run, mutation_count: 30_000 },
+    Target { name: "records", run: records::run, mutation_count: 30_000 },
     Target { name: "repository", run: repository::run, mutation_count: 1000 },
     Target { name: "stream", run: stream::run, mutation_count: 30_000 },
     Target { name: "transactions", run: transactions::run, mutation_count: 6000 },

@@ -1,5 +1,4 @@
-//! The bounded loader of pickles. It is what an index is read with; a reader of the classes and references of
-//! data records does not exist yet.
+//! The bounded loader of pickles. It is what an index is read with.
 
 use super::allowed;
 use crate::within;

@@ -59,4 +59,6 @@ For -V / --verify:
     -Q / --quick         Compare sizes only.
 
 Exit status: 0 done or nothing to do, 1 failed, 128+N stopped by signal N.
+
+To look inside a database or backups: check, refs, log. See: repozo help
 ";

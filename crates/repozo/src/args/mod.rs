@@ -4,3 +4,5 @@ pub mod classic;
 mod getopt;
 /// The help text.
 pub mod help;
+pub mod modern;
+mod moment;

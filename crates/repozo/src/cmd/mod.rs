@@ -1,5 +1,7 @@
 //! What each mode does: arguments to a request, a request to a call.
 
+pub(crate) mod inside;
+
 use crate::args::classic::{Action, Invocation};
 use crate::ui::Ui;
 use crate::{Session, report};

@@ -49,5 +49,6 @@ fn new_bar(phase: Phase, total_len: Option<u64>) -> ProgressBar {
         Phase::ReadingAgain => "reading again",
         Phase::Recovering => "recovering",
         Phase::Verifying => "verifying",
+        Phase::LookingInside => "reading",
     })
 }

@@ -16,6 +16,7 @@ mod faults;
 mod format;
 mod history;
 mod hostile;
+mod inside;
 mod interop;
 mod judge;
 mod live;

@@ -1,0 +1,84 @@
+//! A whole `Data.fs`, looked into: checked, its references and its transactions.
+
+use super::allowed;
+use crate::within;
+use filestorage::{Boundary, Error, Nothing, Tid, committed_end};
+use inspect::{CheckRequest, CheckSummary, Finding, FindingKind, LogEntry, LogFilter, check, log, refs};
+use vfs::ReadAt;
+
+/// Windows of 1 MiB of the scans, the buffers of inflating.
+const ROOM_LEN: u64 = 8 << 20;
+/// Deflate makes at most so many bytes of one.
+const INFLATED_FACTOR: u64 = 1100;
+
+pub(super) fn run(data: &[u8]) {
+    let limit_len = allowed(ROOM_LEN, 200 + INFLATED_FACTOR, data.len());
+    let file = data.to_vec();
+    let Some((shallow, findings)) = within(limit_len, || checked(&file, false)) else {
+        let start = Boundary::start(&file);
+        return assert!(start.is_err() && log(&file, &LogFilter::default(), &mut |_| Ok(())).is_err());
+    };
+    let (deep, deep_findings) = within(limit_len, || checked(&file, true)).unwrap();
+    assert!(deep.problems_count >= shallow.problems_count);
+    assert_eq!((deep.lost_len, deep.objects_count), (shallow.lost_len, shallow.objects_count));
+    assert!(deep_findings.iter().all(|finding| finding.pos <= data.len() as u64));
+    lost_is_what_ends_a_scan(&file, &shallow, &findings);
+    within(limit_len, || referred(&file, &shallow, &findings));
+    within(limit_len, || logged(&file, &shallow));
+}
+
+fn checked(file: &dyn ReadAt, deep: bool) -> Option<(CheckSummary, Vec<Finding>)> {
+    let mut findings = Vec::new();
+    let request = CheckRequest { now: Tid::new(u64::MAX), deep };
+    let summary = check(file, &request, &mut |finding| {
+        findings.push(finding.clone());
+        Ok(())
+    });
+    summary.ok().map(|summary| (summary, findings))
+}
+
+/// Bytes are lost where and only where the committed end cannot be found.
+fn lost_is_what_ends_a_scan(file: &dyn ReadAt, summary: &CheckSummary, findings: &[Finding]) {
+    let lost = findings.iter().find_map(|finding| match &finding.kind {
+        FindingKind::Lost(lost) => Some(lost.pos),
+        _ => None,
+    });
+    match Boundary::start(file).and_then(|start| committed_end(file, start, &mut Nothing)) {
+        Ok(extent) => {
+            assert_eq!((summary.end_pos, summary.tail, lost), (Some(extent.end_pos), extent.tail, None));
+        }
+        Err(Error::Damage(damage)) => assert_eq!(lost, Some(damage.transaction_pos)),
+        Err(_) => assert_eq!(lost, Some(0)),
+    }
+}
+
+fn referred(file: &dyn ReadAt, summary: &CheckSummary, findings: &[Finding]) {
+    let found = refs(file, &mut |_| Ok(())).unwrap();
+    assert!(found.objects_count <= summary.objects_count);
+    let unreadable = |finding: &&Finding| {
+        let is_of_data =
+            |kind: &FindingKind| matches!(kind, FindingKind::Data { .. } | FindingKind::ZeroData { .. });
+        is_of_data(&finding.kind) || finding.kind.word() == "back-pointer"
+    };
+    if findings.iter().filter(unreadable).count() == 0 {
+        assert_eq!(found.unreadable_count, 0);
+    }
+}
+
+fn logged(file: &dyn ReadAt, summary: &CheckSummary) {
+    let (mut transactions_count, mut records_count, mut lost_len) = (0, 0, 0);
+    let told = log(file, &LogFilter::default(), &mut |entry| {
+        match entry {
+            LogEntry::Transaction { records_count: count, .. } => {
+                transactions_count += 1;
+                records_count += count;
+            }
+            LogEntry::Lost(lost) => lost_len += lost.end_pos - lost.pos,
+        }
+        Ok(())
+    });
+    assert_eq!(told.unwrap().map(|extent| extent.end_pos), summary.end_pos);
+    assert_eq!(lost_len, summary.lost_len);
+    // Check also counts what it saw of a transaction before it broke.
+    assert!(transactions_count <= summary.transactions_count && records_count <= summary.records_count);
+}

@@ -1,0 +1,58 @@
+//! The data of an object's record: its class, its references, and where its pickles end.
+
+use super::allowed;
+use crate::within;
+use pickle::record::{ClassName, Parts, RecordScanner, Reference};
+use pickle::{Limits, LoadError, PickleReader};
+
+/// A window of 64 KiB of the loader, and what naming a class may hold.
+const ROOM_LEN: u64 = 4 << 20;
+
+pub(super) fn run(data: &[u8]) {
+    let scanned = within(allowed(1 << 10, 120, data.len()), || scan(data));
+    within(allowed(ROOM_LEN, 300, data.len()), || {
+        let class = ClassName::of_record(data).to_string();
+        assert!(class.contains('.'));
+    });
+    if let Ok(parts) = &scanned {
+        assert!(0 < parts.class_end && parts.class_end < parts.state_end && parts.state_end <= data.len());
+        // What stands behind is never looked at; only no place in the memo is behind the end.
+        match scan(&data[..parts.state_end]) {
+            Err(LoadError::Limit { what: "memo entries", .. }) => {}
+            cut => assert_eq!(cut.unwrap(), *parts),
+        }
+        assert!(scan(&data[..parts.state_end - 1]).is_err());
+    }
+    agree_with_the_loader(data, &scanned);
+}
+
+fn scan(data: &[u8]) -> Result<Parts, LoadError> {
+    let mut count = 0;
+    let scanned = RecordScanner::default().scan(data, &mut |reference| {
+        count += 1;
+        if let Reference::Strong { class: Some(class), .. } = reference {
+            assert!(class.module.len() + class.name.len() <= data.len());
+        }
+    });
+    assert!(count <= data.len());
+    scanned
+}
+
+/// What the loader of whole pickles loads, which knows no references, has none, and ends where it ends.
+fn agree_with_the_loader(data: &[u8], scanned: &Result<Parts, LoadError>) {
+    let mut reader = PickleReader::new(data);
+    let limits = Limits { max_opcode_count: 2000, max_node_count: 2000, ..Limits::default() };
+    for number in 0..2 {
+        if reader.load(&limits).is_err() {
+            return;
+        }
+        match scanned {
+            Ok(parts) => assert_eq!(reader.pos(), [parts.class_end, parts.state_end][number] as u64),
+            // The loader takes any number for a place in the memo.
+            Err(LoadError::Limit { what: "memo entries", .. }) => return,
+            // The fault may be in the second one.
+            Err(_) if number == 0 => {}
+            Err(error) => panic!("the loader loads both: {error}"),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Every rule of the format, and whether the data of each object can be read.
+
+mod finding;
+mod records;
+
+pub use finding::{Finding, FindingKind, Severity};
+
+use crate::Error;
+use crate::data::DataReader;
+use crate::sweep::{LostSpan, Met, Sweep};
+use filestorage::{Extent, Problem, Step, Tid, TransactionHeader, UnfinishedKind, UnfinishedTail};
+use pickle::record::RecordScanner;
+use records::Records;
+use vfs::ReadAt;
+
+/// What is checked.
+#[derive(Debug, Clone, Copy)]
+pub struct CheckRequest {
+    /// A tid behind this one is from the future.
+    pub now: Tid,
+    /// Look into the data of every record, not only of those that are current.
+    pub deep: bool,
+}
+
+/// How much was checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CheckSummary {
+    /// Transactions.
+    pub transactions_count: u64,
+    /// Data records in them.
+    pub records_count: u64,
+    /// Objects that have a record.
+    pub objects_count: u64,
+    /// Bytes of which nothing can be read.
+    pub lost_len: u64,
+    /// What is behind the last transaction; the file ends there.
+    pub tail: Option<UnfinishedTail>,
+    /// Where the last transaction ends, if no bytes behind it are lost.
+    pub end_pos: Option<u64>,
+    /// Findings that are problems.
+    pub problems_count: u64,
+    /// Findings that are worth knowing.
+    pub notes_count: u64,
+}
+
+/// Checks all of `source` and hands what is wrong or strange to `each`, in the order of the file; then what is wrong
+/// with data that is current.
+///
+/// Memory: the index, about 7 bytes an object; besides the largest record.
+///
+/// # Errors
+/// Where nothing looks like a database, where it cannot be read, and those of `each`.
+pub fn check(
+    source: &dyn ReadAt,
+    request: &CheckRequest,
+    each: &mut dyn FnMut(&Finding) -> Result<(), Error>,
+) -> Result<CheckSummary, Error> {
+    let mut checking = Checking {
+        source,
+        request,
+        telling: Telling { each, summary: CheckSummary::default() },
+        records: Records::default(),
+        scanner: RecordScanner::default(),
+        reader: DataReader::default(),
+        is_packed: true,
+    };
+    checking.structure()?;
+    if !request.deep {
+        checking.current_data()?;
+    }
+    let mut summary = checking.telling.summary;
+    summary.objects_count = checking.records.index.len();
+    Ok(summary)
+}
+
+/// Hands findings on, and counts them.
+struct Telling<'a> {
+    each: &'a mut dyn FnMut(&Finding) -> Result<(), Error>,
+    summary: CheckSummary,
+}
+
+impl Telling<'_> {
+    fn tell(&mut self, finding: &Finding) -> Result<(), Error> {
+        match finding.kind.severity() {
+            Severity::Problem => self.summary.problems_count += 1,
+            Severity::Note => self.summary.notes_count += 1,
+        }
+        (self.each)(finding)
+    }
+}
+
+struct Checking<'a> {
+    source: &'a dyn ReadAt,
+    request: &'a CheckRequest,
+    telling: Telling<'a>,
+    records: Records,
+    scanner: RecordScanner,
+    reader: DataReader,
+    /// Whether all transactions up to here are packed ones.
+    is_packed: bool,
+}
+
+impl Checking<'_> {
+    fn structure(&mut self) -> Result<(), Error> {
+        let mut sweep = Sweep::new(self.source)?;
+        loop {
+            match sweep.step()? {
+                Met::Step(Step::Transaction(header)) => self.transaction(&mut sweep, &header)?,
+                Met::Step(Step::Record(header, data)) => {
+                    self.telling.summary.records_count += 1;
+                    for kind in self.records.check(self.source, &header, data)? {
+                        self.telling.tell(&Finding::of_record(&header, kind))?;
+                    }
+                    if self.request.deep {
+                        self.data(&mut sweep, &header, data)?;
+                    }
+                }
+                Met::Step(Step::Problem(problem)) => self.problem(problem)?,
+                Met::Step(Step::Finished(_) | Step::End(_)) => {}
+                Met::Lost(lost) => self.lost(lost)?,
+                Met::End(extent) => return self.end(extent),
+            }
+        }
+    }
+
+    fn transaction(&mut self, sweep: &mut Sweep<'_>, header: &TransactionHeader) -> Result<(), Error> {
+        self.telling.summary.transactions_count += 1;
+        self.records.begin(header);
+        if let Some(kind) = finding::strange_time(header.tid, self.request.now) {
+            self.telling.tell(&Finding::of_transaction(header, kind))?;
+        }
+        match header.status {
+            filestorage::Status::Packed if !self.is_packed => {
+                self.telling.tell(&Finding::of_transaction(header, FindingKind::PackedBehindOthers))?;
+                self.is_packed = true;
+            }
+            filestorage::Status::Undone => {
+                self.telling.tell(&Finding::of_transaction(header, FindingKind::Undone))?;
+            }
+            filestorage::Status::Packed => {}
+            _ => self.is_packed = false,
+        }
+        if header.extension_len > 0 {
+            let len = usize::from(header.extension_len);
+            let pos = header.records_pos() - u64::from(header.extension_len);
+            let extension = sweep.bytes(pos, len)?;
+            if !self.scanner.is_pickle(extension) {
+                self.telling.tell(&Finding::of_transaction(header, FindingKind::Extension))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn problem(&mut self, problem: Problem) -> Result<(), Error> {
+        self.telling.tell(&Finding::of_problem(problem))
+    }
+
+    fn lost(&mut self, lost: LostSpan) -> Result<(), Error> {
+        self.telling.summary.lost_len += lost.end_pos - lost.pos;
+        self.records.lose(lost.pos, lost.end_pos);
+        self.telling.tell(&Finding { pos: lost.pos, tid: None, oid: None, kind: FindingKind::Lost(lost) })
+    }
+
+    fn end(&mut self, extent: Option<Extent>) -> Result<(), Error> {
+        let Some(extent) = extent else { return Ok(()) };
+        self.telling.summary.end_pos = Some(extent.end_pos);
+        self.telling.summary.tail = extent.tail;
+        let Some(tail) = extent.tail else { return Ok(()) };
+        let kind = match tail.kind {
+            UnfinishedKind::NeverWritten => FindingKind::NeverWritten(tail),
+            _ => FindingKind::Tail(tail),
+        };
+        self.telling.tell(&Finding { pos: extent.end_pos, tid: None, oid: None, kind })
+    }
+
+    /// The data of every object as it is now.
+    fn current_data(&mut self) -> Result<(), Error> {
+        let mut sweep = Sweep::new(self.source)?;
+        loop {
+            match sweep.step()? {
+                Met::Step(Step::Record(header, data))
+                    if self.records.index.get(header.oid) == Some(header.pos) =>
+                {
+                    self.data(&mut sweep, &header, data)?;
+                }
+                Met::Step(_) | Met::Lost(_) => {}
+                Met::End(_) => return Ok(()),
+            }
+        }
+    }
+
+    fn data(
+        &mut self,
+        sweep: &mut Sweep<'_>,
+        header: &filestorage::RecordHeader,
+        data: filestorage::RecordData,
+    ) -> Result<(), Error> {
+        let kind = match self.reader.read(self.source, sweep, header, data)? {
+            Ok(None) => return Ok(()),
+            // Told where the record was met.
+            Err(crate::data::Unreadable::Astray(_)) => return Ok(()),
+            Err(reason) => FindingKind::Data { reason: reason.to_string() },
+            Ok(Some(bytes)) => match self.scanner.scan(bytes, &mut |_| {}) {
+                Ok(_) => return Ok(()),
+                Err(_) if bytes.iter().all(|byte| *byte == 0) => {
+                    FindingKind::ZeroData { len: bytes.len() as u64 }
+                }
+                Err(error) => FindingKind::Data { reason: format!("its pickles cannot be read: {error}") },
+            },
+        };
+        self.telling.tell(&Finding::of_record(header, kind))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! The data of an object's record, as its two pickles.
+
+use crate::Error;
+use crate::sweep::Sweep;
+use filestorage::{Astray, RecordData, RecordHeader, Resolved, resolve};
+use flate2::read::ZlibDecoder;
+use std::fmt;
+use std::io::Read;
+use vfs::ReadAt;
+
+/// Data longer than this is not looked into, compressed or not.
+const LEN_LIMIT: u64 = 256 << 20;
+/// What zc.zlibstorage writes before a stream of zlib; no pickle begins so.
+const COMPRESSED: &[u8] = b".z";
+
+/// Why the data of a record cannot be looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unreadable {
+    Astray(Astray),
+    TooLong { len: u64 },
+    Inflate(String),
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unreadable::Astray(astray) => write!(f, "its back pointer leads to {}", astray.back_pos),
+            Unreadable::TooLong { len } => {
+                write!(f, "its data of {len} bytes is longer than {LEN_LIMIT}: it was not looked into")
+            }
+            Unreadable::Inflate(reason) => write!(f, "its data cannot be decompressed: {reason}"),
+        }
+    }
+}
+
+/// Reads the data of one record after the other, into memory that is used again.
+#[derive(Default)]
+pub(crate) struct DataReader {
+    far: Vec<u8>,
+    inflated: Vec<u8>,
+}
+
+impl DataReader {
+    /// The data of a record that the sweep met last, through back pointers, inflated; `None` if the object does not
+    /// exist from it on.
+    pub(crate) fn read<'r>(
+        &'r mut self,
+        source: &dyn ReadAt,
+        sweep: &'r mut Sweep<'_>,
+        header: &RecordHeader,
+        data: RecordData,
+    ) -> Result<Result<Option<&'r [u8]>, Unreadable>, Error> {
+        let (pos, len) = match resolve(source, header, data)? {
+            Resolved::Here { pos, len } => (pos, len),
+            Resolved::Gone => return Ok(Ok(None)),
+            Resolved::Astray(astray) => return Ok(Err(Unreadable::Astray(astray))),
+        };
+        let Some(short_len) = usize::try_from(len).ok().filter(|_| len <= LEN_LIMIT) else {
+            return Ok(Err(Unreadable::TooLong { len }));
+        };
+        let DataReader { far, inflated } = self;
+        // What stands far back would take the window away from what comes next.
+        let stored = if matches!(data, RecordData::Here { .. }) {
+            sweep.bytes(pos, short_len)?
+        } else {
+            far.resize(short_len, 0);
+            source.read_exact_at(pos, far)?;
+            far
+        };
+        Ok(inflate(stored, inflated).map(Some))
+    }
+}
+
+/// The pickles that were stored, compressed or not.
+fn inflate<'r>(stored: &'r [u8], buf: &'r mut Vec<u8>) -> Result<&'r [u8], Unreadable> {
+    let Some(stream) = stored.strip_prefix(COMPRESSED) else { return Ok(stored) };
+    buf.clear();
+    let inflated = ZlibDecoder::new(stream).take(LEN_LIMIT + 1).read_to_end(buf);
+    if let Err(error) = inflated {
+        return Err(Unreadable::Inflate(error.to_string()));
+    }
+    let len = buf.len() as u64;
+    if len > LEN_LIMIT {
+        return Err(Unreadable::TooLong { len });
+    }
+    Ok(buf)
+}

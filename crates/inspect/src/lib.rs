@@ -1,0 +1,21 @@
+//! Looking inside a database: a live `Data.fs`, a restored one, or a chain of backups that nobody restored.
+//!
+//! Everything works on a [`vfs::ReadAt`], goes on behind damage, and hands what it finds to a closure as it is found.
+//! Nothing here prints.
+//!
+//! * [`check()`]: every rule of the format, and whether the data of each object can be read.
+//! * [`refs()`]: whether what objects refer to is there.
+//! * [`log()`]: the transactions.
+
+mod check;
+mod data;
+mod error;
+mod log;
+mod refs;
+mod sweep;
+
+pub use check::{CheckRequest, CheckSummary, Finding, FindingKind, Severity, check};
+pub use error::Error;
+pub use log::{LogEntry, LogFilter, log};
+pub use refs::{BadReference, Dangling, Reason, RefsFinding, RefsSummary, refs};
+pub use sweep::{Cause, LostSpan};

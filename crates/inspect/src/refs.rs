@@ -1,0 +1,213 @@
+//! Is what objects refer to there?
+
+use crate::Error;
+use crate::data::DataReader;
+use crate::sweep::{LostSpan, Met, Sweep};
+use filestorage::{Index, Oid, RecordData, RecordHeader, Resolved, Step, Tid, resolve};
+use pickle::record::{ClassName, RecordScanner, Reference};
+use std::collections::BTreeSet;
+use vfs::ReadAt;
+
+/// What is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefsFinding {
+    /// An object refers to others that are not there.
+    Dangling(Dangling),
+    /// What an object refers to is not known, or not all of it.
+    Unreadable {
+        /// The object.
+        oid: Oid,
+        /// Its last transaction.
+        tid: Tid,
+        /// Its current record.
+        pos: u64,
+        /// Its class, as far as it is known.
+        class: String,
+        /// Why.
+        reason: String,
+    },
+    /// Objects in here are not known, so some that are told missing may be there.
+    Lost(LostSpan),
+}
+
+/// An object with references that lead nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dangling {
+    /// The object that refers.
+    pub oid: Oid,
+    /// Its last transaction.
+    pub tid: Tid,
+    /// Its current record.
+    pub pos: u64,
+    /// Its class.
+    pub class: String,
+    /// What it refers to in vain, in the order of its references.
+    pub references: Vec<BadReference>,
+}
+
+/// A reference that leads nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadReference {
+    /// The object that is not there.
+    pub oid: Oid,
+    /// Its class, as the reference has it.
+    pub class: Option<String>,
+    /// Why it is not there.
+    pub reason: Reason,
+}
+
+/// Why an object is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// There is no record of it.
+    Missing,
+    /// It was there, and the transaction that made it was undone, or it was deleted.
+    Gone,
+}
+
+/// How much was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RefsSummary {
+    /// Objects that exist.
+    pub objects_count: u64,
+    /// References of theirs to objects of the same database.
+    pub references_count: u64,
+    /// Those that lead nowhere.
+    pub dangling_count: u64,
+    /// Objects whose references are not all known.
+    pub unreadable_count: u64,
+}
+
+/// Looks at every reference of every current record, in the order of the file, and hands what is wrong to `each`.
+///
+/// Memory: the index, about 7 bytes an object; besides the largest record.
+///
+/// # Errors
+/// Where nothing looks like a database, where it cannot be read, and those of `each`.
+pub fn refs(
+    source: &dyn ReadAt,
+    each: &mut dyn FnMut(RefsFinding) -> Result<(), Error>,
+) -> Result<RefsSummary, Error> {
+    let objects = Objects::of(source, each)?;
+    let mut looking = Looking {
+        source,
+        objects: &objects,
+        scanner: RecordScanner::default(),
+        summary: RefsSummary::default(),
+    };
+    let (mut sweep, mut reader) = (Sweep::new(source)?, DataReader::default());
+    loop {
+        match sweep.step()? {
+            Met::Step(Step::Record(header, data)) if objects.is_current(&header) => {
+                for finding in looking.look(&mut sweep, &mut reader, &header, data)? {
+                    each(finding)?;
+                }
+            }
+            Met::Step(_) | Met::Lost(_) => {}
+            Met::End(_) => return Ok(looking.summary),
+        }
+    }
+}
+
+/// Which objects there are.
+struct Objects {
+    index: Index,
+    /// Those of which the last record says that they do not exist.
+    gone: BTreeSet<Oid>,
+}
+
+impl Objects {
+    fn of(
+        source: &dyn ReadAt,
+        each: &mut dyn FnMut(RefsFinding) -> Result<(), Error>,
+    ) -> Result<Objects, Error> {
+        let mut objects = Objects { index: Index::new(), gone: BTreeSet::new() };
+        let mut sweep = Sweep::new(source)?;
+        loop {
+            match sweep.step()? {
+                Met::Step(Step::Record(header, data)) => objects.note(source, &header, data)?,
+                Met::Step(_) => {}
+                Met::Lost(lost) => each(RefsFinding::Lost(lost))?,
+                Met::End(_) => return Ok(objects),
+            }
+        }
+    }
+
+    fn note(&mut self, source: &dyn ReadAt, header: &RecordHeader, data: RecordData) -> Result<(), Error> {
+        self.index.insert(header.oid, header.pos)?;
+        let is_gone = match data {
+            RecordData::Here { .. } => false,
+            data => resolve(source, header, data)? == Resolved::Gone,
+        };
+        if is_gone {
+            self.gone.insert(header.oid);
+        } else if !self.gone.is_empty() {
+            self.gone.remove(&header.oid);
+        }
+        Ok(())
+    }
+
+    fn is_current(&self, header: &RecordHeader) -> bool {
+        self.index.get(header.oid) == Some(header.pos)
+    }
+
+    fn reason(&self, oid: Oid) -> Option<Reason> {
+        if self.gone.contains(&oid) {
+            return Some(Reason::Gone);
+        }
+        self.index.get(oid).is_none().then_some(Reason::Missing)
+    }
+}
+
+struct Looking<'a> {
+    source: &'a dyn ReadAt,
+    objects: &'a Objects,
+    scanner: RecordScanner,
+    summary: RefsSummary,
+}
+
+impl Looking<'_> {
+    fn look(
+        &mut self,
+        sweep: &mut Sweep<'_>,
+        reader: &mut DataReader,
+        header: &RecordHeader,
+        data: RecordData,
+    ) -> Result<Vec<RefsFinding>, Error> {
+        let RecordHeader { oid, tid, pos, .. } = *header;
+        let bytes = match reader.read(self.source, sweep, header, data)? {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(Vec::new()),
+            Err(reason) => {
+                self.summary.objects_count += 1;
+                self.summary.unreadable_count += 1;
+                let (class, reason) = (String::new(), reason.to_string());
+                return Ok(vec![RefsFinding::Unreadable { oid, tid, pos, class, reason }]);
+            }
+        };
+        self.summary.objects_count += 1;
+        let mut references = Vec::new();
+        let Looking { objects, scanner, summary, .. } = self;
+        let scanned = scanner.scan(bytes, &mut |reference| {
+            let Reference::Strong { oid, class } = reference else { return };
+            summary.references_count += 1;
+            let oid = Oid::from_be_bytes(oid);
+            if let Some(reason) = objects.reason(oid) {
+                let class = class.map(|class| class.to_string());
+                references.push(BadReference { oid, class, reason });
+            }
+        });
+        let class = || ClassName::of_record(bytes).to_string();
+        let mut findings = Vec::new();
+        if let Err(error) = scanned {
+            summary.unreadable_count += 1;
+            let reason = format!("its pickles cannot be read: {error}");
+            findings.push(RefsFinding::Unreadable { oid, tid, pos, class: class(), reason });
+        }
+        if !references.is_empty() {
+            summary.dangling_count += references.len() as u64;
+            findings.push(RefsFinding::Dangling(Dangling { oid, tid, pos, class: class(), references }));
+        }
+        Ok(findings)
+    }
+}

@@ -1,0 +1,180 @@
+//! The verbs: `repozo check Data.fs`.
+
+use super::moment::Moment;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use filestorage::Oid;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+/// Look inside databases and backups. Backing up and recovering: repozo --help.
+#[derive(Debug, Parser)]
+#[command(name = "repozo", disable_version_flag = true)]
+pub struct Modern {
+    /// What is to be done.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Check every rule of the format, and whether the data of each object can be read.
+    ///
+    /// Goes on behind damage. Exit status: 0 sound, 3 problems found, 1 it cannot be checked.
+    Check(CheckArgs),
+    /// Find references to objects that are not there.
+    ///
+    /// Exit status: 0 none, 3 some, or objects that cannot be read, 1 it cannot be looked at.
+    Refs(RefsArgs),
+    /// List the transactions.
+    Log(LogArgs),
+}
+
+/// What is looked into.
+#[derive(Debug, Args)]
+pub struct Source {
+    /// The database, live or not.
+    #[arg(value_name = "DATAFS", required_unless_present = "repository", conflicts_with = "repository")]
+    pub file: Option<PathBuf>,
+    /// Look into the backups in DIR instead, without recovering them.
+    #[arg(short, long, value_name = "DIR")]
+    pub repository: Option<PathBuf>,
+    /// With -r: the state of this moment, YYYY-MM-DD-hh-mm-ss in UTC or the beginning of it.
+    #[arg(long, value_name = "WHEN", requires = "repository", conflicts_with = "file")]
+    pub at: Option<String>,
+}
+
+/// `repozo check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// What is looked into.
+    #[command(flatten)]
+    pub source: Source,
+    /// Look into the data of old revisions too.
+    #[arg(long)]
+    pub deep: bool,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `repozo refs`
+#[derive(Debug, Args)]
+pub struct RefsArgs {
+    /// What is looked into.
+    #[command(flatten)]
+    pub source: Source,
+    /// One JSON object a line.
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+    /// The text of another tool.
+    #[arg(long)]
+    pub format: Option<RefsFormat>,
+}
+
+/// A text of another tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RefsFormat {
+    /// That of ZODB's fsrefs.
+    Fsrefs,
+}
+
+/// `repozo log`
+#[derive(Debug, Args)]
+pub struct LogArgs {
+    /// What is looked into.
+    #[command(flatten)]
+    pub source: Source,
+    /// Not the transactions before this moment: a date, or a tid.
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<Moment>,
+    /// Not the transactions behind this moment.
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<Moment>,
+    /// Only transactions with a record of this object: 0x and hex digits, or decimal.
+    #[arg(long, value_name = "OID", value_parser = parse_oid)]
+    pub oid: Option<Oid>,
+    /// Only transactions of a user whose name has TEXT in it.
+    #[arg(long, value_name = "TEXT")]
+    pub user: Option<String>,
+    /// No more than COUNT: the first ones, or with --reverse the last ones.
+    #[arg(long, value_name = "COUNT")]
+    pub limit: Option<usize>,
+    /// Newest first.
+    #[arg(long)]
+    pub reverse: bool,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Whether these arguments begin with a verb. Nothing that Python's repozo accepts does.
+pub fn has_verb(args: &[OsString]) -> bool {
+    let is_verb = |word: &OsStr| word == "help" || Modern::command().find_subcommand(word).is_some();
+    args.first().is_some_and(|word| is_verb(word))
+}
+
+/// Parses the arguments behind the program's name.
+///
+/// # Errors
+/// What cannot be meant, and requests for help.
+pub fn parse(args: &[OsString]) -> Result<Modern, clap::Error> {
+    Modern::try_parse_from(std::iter::once(OsString::from("repozo")).chain(args.iter().cloned()))
+}
+
+fn parse_oid(text: &str) -> Result<Oid, String> {
+    let number = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    number.map(Oid::new).map_err(|_| "an oid is 0x and up to 16 hex digits, or a number".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_definition_of_the_verbs_holds_together() {
+        Modern::command().debug_assert();
+    }
+
+    #[test]
+    fn only_verbs_are_taken_from_the_old_face() {
+        for line in ["check x", "refs", "log", "help"] {
+            assert!(has_verb(&words(line)), "{line}");
+        }
+        for line in ["-B", "--help", "-V -r check", "backups", "Check"] {
+            assert!(!has_verb(&words(line)), "{line}");
+        }
+        assert!(!has_verb(&[]));
+    }
+
+    #[test]
+    fn a_source_is_a_file_or_a_repository() {
+        for (line, is_right) in [
+            ("check Data.fs", true),
+            ("check -r DIR", true),
+            ("check -r DIR --at 2026-01-01", true),
+            ("check", false),
+            ("check Data.fs -r DIR", false),
+            ("check Data.fs --at 2026-01-01", false),
+            ("refs Data.fs --json --format=fsrefs", false),
+        ] {
+            assert_eq!(parse(&words(line)).is_ok(), is_right, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_oid_is_hex_or_decimal() {
+        assert_eq!(parse_oid("0x1f"), Ok(Oid::new(31)));
+        assert_eq!(parse_oid("31"), Ok(Oid::new(31)));
+        for text in ["", "0x", "1f", "-1", "0x10000000000000000"] {
+            assert!(parse_oid(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+use super::{FOUND, output};
+use crate::args::modern::CheckArgs;
+use crate::report::one_line;
+use classic::Context;
+use filestorage::Tid;
+use inspect::{CheckRequest, CheckSummary, Error, Finding, Severity, check};
+use serde_json::{Value, json};
+use std::io::Write;
+use std::time::{Duration, UNIX_EPOCH};
+use vfs::ReadAt;
+
+/// Clocks of servers may be ahead of ours.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(86_400);
+
+/// `repozo check`; the exit status.
+///
+/// # Errors
+/// When the source cannot be read or the output not written.
+pub(super) fn run(
+    args: &CheckArgs,
+    ctx: &Context<'_>,
+    source: &dyn ReadAt,
+    out: &mut dyn Write,
+) -> Result<u8, Error> {
+    let request = CheckRequest { now: latest_tid(ctx), deep: args.deep };
+    let summary = check(source, &request, &mut |finding| {
+        let line = if args.json { finding_json(finding).to_string() } else { finding_text(finding) };
+        output(writeln!(out, "{line}"))
+    })?;
+    let line = if args.json { summary_json(&summary).to_string() } else { summary_text(&summary) };
+    output(writeln!(out, "{line}"))?;
+    Ok(if summary.problems_count > 0 { FOUND } else { 0 })
+}
+
+fn latest_tid(ctx: &Context<'_>) -> Tid {
+    let now = ctx.clock.now() + CLOCK_TOLERANCE;
+    let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    Tid::from_unix_seconds(seconds).unwrap_or(Tid::new(u64::MAX))
+}
+
+fn severity(finding: &Finding) -> &'static str {
+    match finding.kind.severity() {
+        Severity::Problem => "problem",
+        Severity::Note => "note",
+    }
+}
+
+fn finding_text(finding: &Finding) -> String {
+    one_line(&format!("{}: {finding}", severity(finding)))
+}
+
+fn finding_json(finding: &Finding) -> Value {
+    json!({
+        "kind": finding.kind.word(),
+        "severity": severity(finding),
+        "pos": finding.pos,
+        "tid": finding.tid.map(|tid| tid.to_string()),
+        "oid": finding.oid.map(|oid| oid.to_string()),
+        "message": finding.kind.to_string(),
+    })
+}
+
+fn summary_text(summary: &CheckSummary) -> String {
+    let CheckSummary { transactions_count, records_count, objects_count, problems_count, lost_len, .. } =
+        summary;
+    let found = match (problems_count, lost_len) {
+        (0, _) => "no problem".to_owned(),
+        (count, 0) => format!("problems: {count}"),
+        (count, len) => format!("problems: {count}, bytes lost: {len}"),
+    };
+    format!(
+        "transactions: {transactions_count}, data records: {records_count}, objects: {objects_count}; {found}"
+    )
+}
+
+fn summary_json(summary: &CheckSummary) -> Value {
+    json!({
+        "kind": "summary",
+        "transactions": summary.transactions_count,
+        "records": summary.records_count,
+        "objects": summary.objects_count,
+        "end_pos": summary.end_pos,
+        "tail_len": summary.tail.map_or(0, |tail| tail.len),
+        "lost_len": summary.lost_len,
+        "problems": summary.problems_count,
+        "notes": summary.notes_count,
+    })
+}

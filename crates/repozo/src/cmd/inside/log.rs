@@ -1,0 +1,103 @@
+use super::output;
+use crate::args::modern::LogArgs;
+use crate::report::one_line;
+use filestorage::{Status, Tid};
+use inspect::{Error, LogEntry, LogFilter, log};
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::io::Write;
+use vfs::ReadAt;
+
+/// `repozo log`; the exit status.
+///
+/// # Errors
+/// When the source cannot be read or the output not written.
+pub(super) fn run(args: &LogArgs, source: &dyn ReadAt, out: &mut dyn Write) -> Result<u8, Error> {
+    let filter = LogFilter {
+        since: args.since.map(|moment| moment.0),
+        until: args.until.map(|moment| moment.0),
+        oid: args.oid,
+        user: args.user.as_ref().map(|user| user.clone().into_bytes()),
+    };
+    let limit = args.limit.unwrap_or(usize::MAX);
+    let line = |entry: &LogEntry| if args.json { entry_json(entry).to_string() } else { entry_text(entry) };
+    if !args.reverse {
+        let mut told_count = 0;
+        log(source, &filter, &mut |entry| {
+            told_count += 1;
+            if told_count > limit { Ok(()) } else { output(writeln!(out, "{}", line(&entry))) }
+        })?;
+        return Ok(0);
+    }
+    // As many as are told are held, as lines.
+    let mut lines = VecDeque::new();
+    log(source, &filter, &mut |entry| {
+        lines.push_front(line(&entry));
+        lines.truncate(limit);
+        Ok(())
+    })?;
+    for line in lines {
+        output(writeln!(out, "{line}"))?;
+    }
+    Ok(0)
+}
+
+fn entry_text(entry: &LogEntry) -> String {
+    let (header, metadata, records_count) = match entry {
+        LogEntry::Transaction { header, metadata, records_count } => (header, metadata, records_count),
+        LogEntry::Lost(lost) => {
+            let (len, end_pos) = (lost.end_pos - lost.pos, lost.end_pos);
+            return one_line(&format!(
+                "{len} bytes from @{} to @{end_pos} cannot be read: {}",
+                lost.pos, lost.cause
+            ));
+        }
+    };
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (user, description) = (text(&metadata.user), text(&metadata.description));
+    let time = header.tid.calendar();
+    let line = format!(
+        "{time} {} {:>9} bytes {records_count:>5} records  {user}  {description}",
+        header.tid, header.len
+    );
+    one_line(line.trim_end())
+}
+
+fn entry_json(entry: &LogEntry) -> Value {
+    match entry {
+        LogEntry::Transaction { header, metadata, records_count } => json!({
+            "kind": "transaction",
+            "tid": header.tid.to_string(),
+            "time": time(header.tid),
+            "pos": header.pos,
+            "len": header.len,
+            "status": status(header.status),
+            "records": records_count,
+            "user": String::from_utf8_lossy(&metadata.user),
+            "description": String::from_utf8_lossy(&metadata.description),
+            "extension_len": metadata.extension.len(),
+        }),
+        LogEntry::Lost(lost) => json!({
+            "kind": "lost",
+            "pos": lost.pos,
+            "end_pos": lost.end_pos,
+            "message": lost.cause.to_string(),
+        }),
+    }
+}
+
+/// RFC 3339, in UTC, as far as a tid is a time.
+fn time(tid: Tid) -> String {
+    let text = tid.calendar().to_string();
+    text.replacen(' ', "T", 1) + "Z"
+}
+
+fn status(status: Status) -> String {
+    match status {
+        Status::Committed => "committed".to_owned(),
+        Status::Packed => "packed".to_owned(),
+        Status::Undone => "undone".to_owned(),
+        Status::Voted => "voted".to_owned(),
+        Status::Other(byte) => format!("{byte:#04x}"),
+    }
+}

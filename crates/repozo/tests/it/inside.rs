@@ -1,0 +1,48 @@
+//! The verbs that look inside, with ZODB's own tools beside them, on databases and on backups that nobody recovered.
+
+mod backups;
+mod endings;
+mod planted;
+mod samples;
+
+use crate::common::{args, ours};
+use serde_json::Value;
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Command;
+use testkit::{Ran, TestClock, python, root};
+
+/// After every transaction of every sample and of every database that is made here.
+const NOW: u64 = 1_900_000_000;
+
+fn run(args: &[OsString]) -> Ran {
+    ours(&TestClock::at(NOW), args)
+}
+
+/// The lines of a run with `--json`.
+fn json_lines(ran: &Ran) -> Vec<Value> {
+    let text = str::from_utf8(&ran.stdout).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// A realistic database of about `size` at `path`, as ZODB itself would read it, without an index.
+fn make_database(path: &Path, size: &str, seed: u64) {
+    let seed = seed.to_string();
+    generate(path, &["--size", size, "--seed", &seed, "--index", "none", "--undo", "3"]);
+}
+
+/// Makes or grows a database.
+fn generate(path: &Path, args: &[&str]) {
+    let script = root().join("bench/make_datafs.py");
+    let made = Command::new(python()).arg(script).arg(path).args(args).arg("--quiet").output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+/// What ZODB's fsrefs prints of a database, without an index beside it; nothing where it ends with a traceback.
+fn fsrefs(path: &Path) -> Option<Vec<u8>> {
+    let alone = tempfile::tempdir().unwrap();
+    let copy = alone.path().join("Data.fs");
+    std::fs::copy(path, &copy).unwrap();
+    let ran = Command::new(python()).args(["-m", "ZODB.scripts.fsrefs"]).arg(copy).output().unwrap();
+    ran.status.success().then_some(ran.stdout)
+}

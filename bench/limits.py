@@ -14,6 +14,26 @@ def openssl_speed():
     return float(ran.stdout.split()[-1].rstrip('k')) * 1000
 
 
+def needed_tools():
+    """What has to be there, and the packages of Debian that have it."""
+    tools = {'/usr/bin/time': 'time', 'openssl': 'openssl', 'taskset': 'util-linux', 'md5sum': 'coreutils'}
+    missing = [package for tool, package in tools.items() if not shutil.which(tool)]
+    if missing:
+        raise SystemExit('needs: apt-get install ' + ' '.join(missing))
+
+
+def plain_copy(place, source, rounds):
+    """Seconds of a copy that is synced, as often as asked for."""
+    times = []
+    for _ in range(rounds):
+        words = commands(place, source)['dd bs=64k + fsync']
+        measure.warm_memory(place.path('warm'), os.path.getsize(source))
+        measure.settle()
+        times.append(measure.seconds(words))
+        os.unlink(place.path('limit.out'))
+    return times
+
+
 def commands(place, source):
     target = place.path('limit.out')
     sh = lambda text: ['sh', '-c', text, 'sh', source, target]

@@ -11,12 +11,14 @@ import argparse
 import os
 import sys
 
+import limits
 import table
 from large_place import LargePlace
 from large_rows import GROWTH_SIZES
 from large_rows import LargeRows
 from large_rows import OBJECTS_COUNT
 from machine import machine
+from place import parse_size
 from run import run_rows
 
 
@@ -28,10 +30,13 @@ def growth(rows, place, rounds, only):
         for row, cells in run_rows(chosen, place, rounds, lambda row, cells: (size, row.title, str(cells['ours'].median))):
             lines.setdefault(row.title, {})[size] = cells['ours']
     head = ('operation, ours', *GROWTH_SIZES)
+    sources = {size: os.path.join(place.database(parse_size(size)), 'Data.fs') for size in GROWTH_SIZES}
+    copies = [table.spread(limits.plain_copy(place, source, rounds)) + ' s' for source in sources.values()]
     return table.markdown(head, [
-        (title, *('%s s, %s MiB' % (table.spread(cells[size].times), table.mib(cells[size].peak_len))
-                  for size in GROWTH_SIZES))
-        for title, cells in lines.items()])
+        *((title, *('%s s, %s MiB' % (table.spread(cells[size].times), table.mib(cells[size].peak_len))
+                    for size in GROWTH_SIZES))
+          for title, cells in lines.items()),
+        ('beside it: `dd bs=64k conv=fsync`', *copies)])
 
 
 def bytes_an_object(results):
@@ -52,6 +57,7 @@ def main():
     parser.add_argument('--work', default='target/bench')
     parser.add_argument('--write', help='the document to put the table into')
     args = parser.parse_args()
+    limits.needed_tools()
     place = LargePlace(os.path.abspath(args.work), [os.path.abspath(args.ours)], [os.path.abspath(args.python)])
     rows = LargeRows(place)
     chosen = [row for row in rows.all() if args.only in row.title]

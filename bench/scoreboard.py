@@ -32,6 +32,7 @@ def main():
     parser.add_argument('--work', default='target/bench')
     parser.add_argument('--write', help='the document to put the table into')
     args = parser.parse_args()
+    limits.needed_tools()
     place = Place(os.path.abspath(args.work), [os.path.abspath(args.ours)], [os.path.abspath(args.python)])
     rows = Rows(place, parse_size(args.size), parse_size(args.gzip_size))
     source = os.path.join(place.database(rows.size), 'Data.fs')

@@ -5,9 +5,6 @@ use std::thread::JoinHandle;
 
 /// More cores than this find no work: the disk, or the sum of all, is slower.
 const WORKERS_LIMIT: usize = 8;
-/// How many pieces each worker may have before and behind it.
-const PIECES_EACH: usize = 4;
-
 /// What a worker does with a piece; each has its own, which may keep what it needs for the next.
 type Work<J, R> = Box<dyn FnMut(J) -> R + Send>;
 
@@ -15,6 +12,8 @@ type Work<J, R> = Box<dyn FnMut(J) -> R + Send>;
 ///
 /// A single piece is worked on here, without a thread: most files are that small.
 pub(crate) struct InOrder<J, R> {
+    /// How many pieces each worker may have before and behind it.
+    pieces_each: usize,
     new_work: fn() -> Work<J, R>,
     /// The first piece, while it is the only one.
     only: Option<J>,
@@ -31,15 +30,15 @@ struct Worker<J, R> {
 }
 
 impl<J: Send + 'static, R: Send + 'static> InOrder<J, R> {
-    /// No threads yet; `new_work` makes what each of them does.
-    pub(crate) fn new(new_work: fn() -> Work<J, R>) -> InOrder<J, R> {
-        InOrder { new_work, only: None, workers: Vec::new(), given_count: 0, taken_count: 0 }
+    /// No threads yet; `new_work` makes what each of them does, with `pieces_each` pieces under way.
+    pub(crate) fn new(pieces_each: usize, new_work: fn() -> Work<J, R>) -> InOrder<J, R> {
+        InOrder { pieces_each, new_work, only: None, workers: Vec::new(), given_count: 0, taken_count: 0 }
     }
 
     /// Whether a result should be taken before more is given: so much is under way already.
     pub(crate) fn is_full(&self) -> bool {
         let workers_count = self.workers.len().max(1);
-        self.given_count - self.taken_count >= workers_count * PIECES_EACH
+        self.given_count - self.taken_count >= workers_count * self.pieces_each
     }
 
     /// Gives away a piece. Waits only where [`InOrder::is_full`] was not asked before.
@@ -75,7 +74,7 @@ impl<J: Send + 'static, R: Send + 'static> InOrder<J, R> {
             return;
         }
         let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(WORKERS_LIMIT);
-        self.workers = (0..count).map(|_| Worker::start((self.new_work)())).collect();
+        self.workers = (0..count).map(|_| Worker::start(self.pieces_each, (self.new_work)())).collect();
         // Turns are counted from the first piece on; it is the first one's that the first worker takes.
         if let Some(only) = self.only.take() {
             self.taken_count = 0;
@@ -95,9 +94,9 @@ impl<J: Send + 'static, R: Send + 'static> InOrder<J, R> {
 }
 
 impl<J: Send + 'static, R: Send + 'static> Worker<J, R> {
-    fn start(mut work: Work<J, R>) -> Worker<J, R> {
-        let (pieces, to_do) = sync_channel(PIECES_EACH);
-        let (done, results) = sync_channel(PIECES_EACH);
+    fn start(pieces_each: usize, mut work: Work<J, R>) -> Worker<J, R> {
+        let (pieces, to_do) = sync_channel(pieces_each);
+        let (done, results) = sync_channel(pieces_each);
         let thread = std::thread::spawn(move || {
             for piece in to_do {
                 if done.send(work(piece)).is_err() {
@@ -136,7 +135,7 @@ mod tests {
     use super::*;
 
     fn doubling() -> InOrder<usize, usize> {
-        InOrder::new(|| Box::new(|number| number * 2))
+        InOrder::new(2, || Box::new(|number| number * 2))
     }
 
     #[test]
@@ -188,7 +187,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "no number")]
     fn a_panic_of_a_worker_is_one_of_who_takes_its_result() {
-        let mut workers: InOrder<u32, u32> = InOrder::new(|| Box::new(|_| panic!("no number")));
+        let mut workers: InOrder<u32, u32> = InOrder::new(2, || Box::new(|_| panic!("no number")));
         workers.give(1);
         workers.give(2);
         workers.take();

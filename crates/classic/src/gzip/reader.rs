@@ -5,6 +5,8 @@ use libdeflater::Decompressor;
 use std::io::{self, BufRead, BufReader, Read};
 
 const BUFFER_LEN: usize = 1 << 18;
+/// How many blocks each core may have under way. More leave its cache before they are taken: 5 % slower.
+const BLOCKS_EACH: usize = 2;
 
 /// The bytes of a gzip file: one member or several, with or without zero bytes behind the last. Members that are
 /// [`Block`]s are decompressed on all cores.
@@ -93,7 +95,7 @@ struct Blocks<R: Read> {
 
 impl<R: Read> Blocks<R> {
     fn new(input: Peek<R>) -> Blocks<R> {
-        let workers = InOrder::new(|| {
+        let workers = InOrder::new(BLOCKS_EACH, || {
             let mut decompressor = Decompressor::new();
             Box::new(move |(block, member): (Block, Vec<u8>)| {
                 let data = block.decompress(&member, &mut decompressor);

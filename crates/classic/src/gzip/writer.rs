@@ -2,6 +2,9 @@ use super::block::{self, DATA_LEN};
 use crate::in_order::InOrder;
 use vfs::publish::Draft;
 
+/// How many blocks each core may have under way. With fewer, a core that shares its time with the sum lets others wait.
+const BLOCKS_EACH: usize = 4;
+
 /// Compresses what goes into a draft, on all cores.
 pub(crate) struct GzipWriter<'fs> {
     draft: Draft<'fs>,
@@ -13,7 +16,7 @@ pub(crate) struct GzipWriter<'fs> {
 
 impl<'fs> GzipWriter<'fs> {
     pub(crate) fn new(draft: Draft<'fs>) -> GzipWriter<'fs> {
-        let workers = InOrder::new(|| {
+        let workers = InOrder::new(BLOCKS_EACH, || {
             let mut compressor = block::compressor();
             Box::new(move |data: Vec<u8>| block::compress(&data, &mut compressor))
         });

@@ -15,7 +15,12 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    pub(crate) fn find(ctx: &Context<'_>, repository: &Repository<'_>, given: &Path) -> Result<Place, Error> {
+    /// `repository` is the one that is recovered from, of which no file may be written over.
+    pub(crate) fn find(
+        ctx: &Context<'_>,
+        repository: Option<&Repository<'_>>,
+        given: &Path,
+    ) -> Result<Place, Error> {
         let names = follow_links(ctx, given)?;
         let file = names.last().cloned().unwrap_or_default();
         let replaced = match ctx.fs.meta(&file) {
@@ -26,7 +31,7 @@ impl Place {
         };
         let is_repository = |dir: &Path| {
             let id = |path: &Path| ctx.fs.meta(path).map(|meta| meta.id).ok();
-            id(dir).is_some() && id(dir) == id(repository.dir())
+            repository.is_some_and(|repository| id(dir).is_some() && id(dir) == id(repository.dir()))
         };
         let written = names.iter().map(|name| with_suffix(name, ".index")).chain([file.clone()]);
         let mut of_repository = written.filter(|path| path.file_name().is_some_and(reconcile::is_ours));

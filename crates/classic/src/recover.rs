@@ -142,7 +142,7 @@ impl Run<'_> {
     }
 
     fn to_file(&self, path: &Path) -> Result<(), Error> {
-        let place = Place::find(self.ctx, self.repository, path)?;
+        let place = Place::find(self.ctx, Some(self.repository), path)?;
         let locks = place.lock(self.ctx)?;
         self.check_space(&place)?;
         self.ctx.tell(&Event::Recovering(path));

@@ -50,25 +50,49 @@ impl DataReader {
         header: &RecordHeader,
         data: RecordData,
     ) -> Result<Result<Option<&'r [u8]>, Unreadable>, Error> {
-        let (pos, len) = match resolve(source, header, data)? {
-            Resolved::Here { pos, len } => (pos, len),
-            Resolved::Gone => return Ok(Ok(None)),
-            Resolved::Astray(astray) => return Ok(Err(Unreadable::Astray(astray))),
-        };
-        let Some(short_len) = usize::try_from(len).ok().filter(|_| len <= LEN_LIMIT) else {
-            return Ok(Err(Unreadable::TooLong { len }));
-        };
         let DataReader { far, inflated } = self;
-        // What stands far back would take the window away from what comes next.
-        let stored = if matches!(data, RecordData::Here { .. }) {
-            sweep.bytes(pos, short_len)?
-        } else {
-            far.resize(short_len, 0);
-            source.read_exact_at(pos, far)?;
-            far
-        };
-        Ok(inflate(stored, inflated).map(Some))
+        Ok(match stored(source, sweep, far, header, data)? {
+            Ok(Some(stored)) => inflate(stored, inflated).map(Some),
+            other => other,
+        })
     }
+
+    /// The same as it is stored: two pickles, or what a wrapper of the storage made of them.
+    pub(crate) fn read_stored<'r>(
+        &'r mut self,
+        source: &dyn ReadAt,
+        sweep: &'r mut Sweep<'_>,
+        header: &RecordHeader,
+        data: RecordData,
+    ) -> Result<Result<Option<&'r [u8]>, Unreadable>, Error> {
+        stored(source, sweep, &mut self.far, header, data)
+    }
+}
+
+fn stored<'r>(
+    source: &dyn ReadAt,
+    sweep: &'r mut Sweep<'_>,
+    far: &'r mut Vec<u8>,
+    header: &RecordHeader,
+    data: RecordData,
+) -> Result<Result<Option<&'r [u8]>, Unreadable>, Error> {
+    let (pos, len) = match resolve(source, header, data)? {
+        Resolved::Here { pos, len } => (pos, len),
+        Resolved::Gone => return Ok(Ok(None)),
+        Resolved::Astray(astray) => return Ok(Err(Unreadable::Astray(astray))),
+    };
+    let Some(short_len) = usize::try_from(len).ok().filter(|_| len <= LEN_LIMIT) else {
+        return Ok(Err(Unreadable::TooLong { len }));
+    };
+    // What stands far back would take the window away from what comes next.
+    let bytes = if matches!(data, RecordData::Here { .. }) {
+        sweep.bytes(pos, short_len)?
+    } else {
+        far.resize(short_len, 0);
+        source.read_exact_at(pos, far)?;
+        far
+    };
+    Ok(Ok(Some(bytes)))
 }
 
 /// The pickles that were stored, compressed or not.

@@ -5,17 +5,21 @@
 //!
 //! * [`check()`]: every rule of the format, and whether the data of each object can be read.
 //! * [`refs()`]: whether what objects refer to is there.
-//! * [`log()`]: the transactions.
+//! * [`log()`]: the transactions; [`tail()`]: the last ones; [`dump()`]: with every record.
 
 mod check;
 mod data;
+mod dump;
 mod error;
 mod log;
 mod refs;
 mod sweep;
+mod tail;
 
 pub use check::{CheckRequest, CheckSummary, Finding, FindingKind, Severity, check};
+pub use dump::{Dumped, DumpedState, dump};
 pub use error::Error;
 pub use log::{LogEntry, LogFilter, log};
 pub use refs::{BadReference, Dangling, Reason, RefsFinding, RefsSummary, refs};
 pub use sweep::{Cause, LostSpan};
+pub use tail::tail;

@@ -68,7 +68,11 @@ pub fn log(
     }
 }
 
-fn metadata(sweep: &mut Sweep<'_>, header: &TransactionHeader) -> Result<Metadata, Error> {
+/// User, description and extension of a transaction that the sweep met last.
+///
+/// # Errors
+/// The medium's.
+pub(crate) fn metadata(sweep: &mut Sweep<'_>, header: &TransactionHeader) -> Result<Metadata, Error> {
     let fixed_len = TransactionHeader::FIXED_LEN as u64;
     let lens = [header.user_len, header.description_len, header.extension_len].map(usize::from);
     let bytes = sweep.bytes(header.pos + fixed_len, lens.iter().sum())?;

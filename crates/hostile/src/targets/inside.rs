@@ -3,7 +3,10 @@
 use super::allowed;
 use crate::within;
 use filestorage::{Boundary, Error, Nothing, Tid, committed_end};
-use inspect::{CheckRequest, CheckSummary, Finding, FindingKind, LogEntry, LogFilter, check, log, refs};
+use inspect::{
+    CheckRequest, CheckSummary, Dumped, Finding, FindingKind, LogEntry, LogFilter, check, dump, log, refs,
+    tail,
+};
 use vfs::ReadAt;
 
 /// Windows of 1 MiB of the scans, the buffers of inflating.
@@ -81,4 +84,27 @@ fn logged(file: &dyn ReadAt, summary: &CheckSummary) {
     assert_eq!(lost_len, summary.lost_len);
     // Check also counts what it saw of a transaction before it broke.
     assert!(transactions_count <= summary.transactions_count && records_count <= summary.records_count);
+    if lost_len == 0 {
+        assert_eq!(last(file), transactions_count.min(3));
+    } else {
+        let _ = last(file);
+    }
+}
+
+/// The last transactions, and all records: as many as there are.
+fn last(file: &dyn ReadAt) -> u64 {
+    let (mut told_count, mut dumped_count) = (0, 0);
+    let told = tail(file, 3, &mut |_| {
+        told_count += 1;
+        Ok(())
+    });
+    told.unwrap();
+    let dumped = dump(file, &mut |dumped| {
+        dumped_count += u64::from(matches!(dumped, Dumped::Transaction { .. }));
+        Ok(())
+    });
+    dumped.unwrap();
+    // Where something is lost, that is told, too.
+    assert!(told_count <= 3 && told_count >= dumped_count.min(3));
+    told_count
 }

@@ -28,6 +28,15 @@ pub enum Verb {
     Refs(RefsArgs),
     /// List the transactions.
     Log(LogArgs),
+    /// List the last transactions, newest first.
+    Tail(TailArgs),
+    /// List every transaction and every data record.
+    Dump(DumpArgs),
+    /// Verify Data.fs.index, or make it anew.
+    ///
+    /// Exit status of --check: 0 it is right, 3 it is not, or not there. A server that starts without a right index
+    /// scans the whole database first.
+    Index(IndexArgs),
 }
 
 /// What is looked into.
@@ -108,6 +117,66 @@ pub struct LogArgs {
     pub json: bool,
 }
 
+/// `repozo tail`
+#[derive(Debug, Args)]
+pub struct TailArgs {
+    /// What is looked into.
+    #[command(flatten)]
+    pub source: Source,
+    /// How many.
+    #[arg(short = 'n', long = "count", value_name = "COUNT", default_value_t = 10)]
+    pub count: usize,
+    /// One JSON object a line.
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+    /// The text of another tool.
+    #[arg(long)]
+    pub format: Option<TailFormat>,
+}
+
+/// A text of another tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TailFormat {
+    /// That of ZODB's fstail.
+    Fstail,
+}
+
+/// `repozo dump`
+#[derive(Debug, Args)]
+pub struct DumpArgs {
+    /// What is looked into.
+    #[command(flatten)]
+    pub source: Source,
+    /// One JSON object a line.
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+    /// The text of another tool.
+    #[arg(long)]
+    pub format: Option<DumpFormat>,
+}
+
+/// A text of another tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DumpFormat {
+    /// That of ZODB's fsdump.
+    Fsdump,
+}
+
+/// `repozo index`
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("action").required(true).multiple(false))]
+pub struct IndexArgs {
+    /// The database; the index is beside it.
+    #[arg(value_name = "DATAFS")]
+    pub file: PathBuf,
+    /// Compare it with the database.
+    #[arg(long, group = "action")]
+    pub check: bool,
+    /// Write it anew. Not while a server has the database open.
+    #[arg(long, group = "action")]
+    pub rebuild: bool,
+}
+
 /// Whether these arguments begin with a verb. Nothing that Python's repozo accepts does.
 pub fn has_verb(args: &[OsString]) -> bool {
     let is_verb = |word: &OsStr| word == "help" || Modern::command().find_subcommand(word).is_some();
@@ -145,7 +214,7 @@ mod tests {
 
     #[test]
     fn only_verbs_are_taken_from_the_old_face() {
-        for line in ["check x", "refs", "log", "help"] {
+        for line in ["check x", "refs", "log", "tail", "dump", "index", "help"] {
             assert!(has_verb(&words(line)), "{line}");
         }
         for line in ["-B", "--help", "-V -r check", "backups", "Check"] {
@@ -164,6 +233,9 @@ mod tests {
             ("check Data.fs -r DIR", false),
             ("check Data.fs --at 2026-01-01", false),
             ("refs Data.fs --json --format=fsrefs", false),
+            ("index Data.fs", false),
+            ("index Data.fs --check", true),
+            ("index Data.fs --check --rebuild", false),
         ] {
             assert_eq!(parse(&words(line)).is_ok(), is_right, "{line}");
         }

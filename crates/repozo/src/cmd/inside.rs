@@ -1,10 +1,14 @@
 //! The verbs that look inside a database, or backups as one.
 
 mod check;
+mod dump;
 mod failure;
+mod index;
 mod log;
 mod opened;
+mod python;
 mod refs;
+mod tail;
 
 use crate::Session;
 use crate::args::modern::{Source, Verb};
@@ -28,16 +32,15 @@ pub(crate) fn execute(
     let ui = Ui::new(stderr, false, session.is_terminal);
     let ctx = Context { fs: session.fs, clock: session.clock, observer: &ui, interrupt: session.interrupt };
     let mut output = BufWriter::new(stdout);
-    let source = match verb {
-        Verb::Check(args) => &args.source,
-        Verb::Refs(args) => &args.source,
-        Verb::Log(args) => &args.source,
+    let out = &mut output;
+    let looked = match verb {
+        Verb::Check(args) => look(&ctx, &args.source, |watched| check::run(args, &ctx, watched, out)),
+        Verb::Refs(args) => look(&ctx, &args.source, |watched| refs::run(args, watched, out)),
+        Verb::Log(args) => look(&ctx, &args.source, |watched| log::run(args, watched, out)),
+        Verb::Tail(args) => look(&ctx, &args.source, |watched| tail::run(args, watched, out)),
+        Verb::Dump(args) => look(&ctx, &args.source, |watched| dump::run(args, watched, out)),
+        Verb::Index(args) => index::run(args, &ctx, out),
     };
-    let looked = look(&ctx, source, |watched| match verb {
-        Verb::Check(args) => check::run(args, &ctx, watched, &mut output),
-        Verb::Refs(args) => refs::run(args, watched, &mut output),
-        Verb::Log(args) => log::run(args, watched, &mut output),
-    });
     let flushed = output.flush();
     match looked.and_then(|status| flushed.map(|()| status).map_err(Failure::Output)) {
         Ok(status) => status,
@@ -51,11 +54,11 @@ pub(crate) fn execute(
 }
 
 /// Opens the source and has somebody look at it.
-fn look(
+fn look<T>(
     ctx: &Context<'_>,
     source: &Source,
-    work: impl FnOnce(&dyn ReadAt) -> Result<u8, inspect::Error>,
-) -> Result<u8, Failure> {
+    work: impl FnOnce(&dyn ReadAt) -> Result<T, inspect::Error>,
+) -> Result<T, Failure> {
     let repository = opened::repository(ctx, source)?;
     let opened = Opened::open(ctx, source, repository.as_ref())?;
     let watched = Watched::new(ctx, &opened);

@@ -2,6 +2,7 @@
 
 mod backups;
 mod endings;
+mod index;
 mod planted;
 mod samples;
 
@@ -38,11 +39,11 @@ fn generate(path: &Path, args: &[&str]) {
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }
 
-/// What ZODB's fsrefs prints of a database, without an index beside it; nothing where it ends with a traceback.
-fn fsrefs(path: &Path) -> Option<Vec<u8>> {
+/// What a tool of ZODB prints of a database, without an index beside it; nothing where it ends with a traceback.
+fn zodb_prints(module: &str, path: &Path) -> Option<Vec<u8>> {
     let alone = tempfile::tempdir().unwrap();
     let copy = alone.path().join("Data.fs");
     std::fs::copy(path, &copy).unwrap();
-    let ran = Command::new(python()).args(["-m", "ZODB.scripts.fsrefs"]).arg(copy).output().unwrap();
+    let ran = Command::new(python()).args(["-m", module]).arg(copy).output().unwrap();
     ran.status.success().then_some(ran.stdout)
 }

@@ -42,7 +42,8 @@ pub(super) fn run(args: &LogArgs, source: &dyn ReadAt, out: &mut dyn Write) -> R
     Ok(0)
 }
 
-fn entry_text(entry: &LogEntry) -> String {
+/// One line for people.
+pub(super) fn entry_text(entry: &LogEntry) -> String {
     let (header, metadata, records_count) = match entry {
         LogEntry::Transaction { header, metadata, records_count } => (header, metadata, records_count),
         LogEntry::Lost(lost) => {
@@ -63,7 +64,8 @@ fn entry_text(entry: &LogEntry) -> String {
     one_line(line.trim_end())
 }
 
-fn entry_json(entry: &LogEntry) -> Value {
+/// One line for programs.
+pub(super) fn entry_json(entry: &LogEntry) -> Value {
     match entry {
         LogEntry::Transaction { header, metadata, records_count } => json!({
             "kind": "transaction",
@@ -87,12 +89,13 @@ fn entry_json(entry: &LogEntry) -> Value {
 }
 
 /// RFC 3339, in UTC, as far as a tid is a time.
-fn time(tid: Tid) -> String {
+pub(super) fn time(tid: Tid) -> String {
     let text = tid.calendar().to_string();
     text.replacen(' ', "T", 1) + "Z"
 }
 
-fn status(status: Status) -> String {
+/// The status in a word.
+pub(super) fn status(status: Status) -> String {
     match status {
         Status::Committed => "committed".to_owned(),
         Status::Packed => "packed".to_owned(),

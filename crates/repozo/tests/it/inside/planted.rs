@@ -1,6 +1,6 @@
 //! Databases as large sites have them, with faults of which the place is known.
 
-use super::{args, fsrefs, json_lines, make_database, run};
+use super::{args, json_lines, make_database, run, zodb_prints};
 use filestorage::{Boundary, Oid, RecordData, RecordHeader, Scan, Step, Tid};
 use pickle::record::{RecordScanner, Reference};
 use std::collections::{BTreeMap, BTreeSet};
@@ -101,7 +101,7 @@ fn references_to_deleted_objects_are_found_all_of_them_and_nothing_else() {
     }
     assert_eq!(found, expected);
     let as_fsrefs = run(&args!["refs", "--format=fsrefs", &path]).stdout;
-    let expected = fsrefs(&path).unwrap();
+    let expected = zodb_prints("ZODB.scripts.fsrefs", &path).unwrap();
     assert!(
         as_fsrefs == expected,
         "{}\n{}",
@@ -151,5 +151,21 @@ fn an_object_that_cannot_be_read_is_told_once_by_both_verbs() {
             lines.into_iter().filter(|line| line["kind"] == "dangling").collect::<Vec<_>>()
         };
         assert_eq!(dangling(&ran), dangling(&run(&args![verb, "--json", &sound])), "{verb}");
+    }
+}
+
+/// Of a large database with undone transactions, byte for byte.
+#[test]
+fn dump_and_tail_print_what_fsdump_and_fstail_print() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("Data.fs");
+    make_database(&path, "1200k", 3);
+    for (line, module) in [
+        (args!["dump", "--format=fsdump", &path], "ZODB.FileStorage.fsdump"),
+        (args!["tail", "--format=fstail", &path], "ZODB.scripts.fstail"),
+    ] {
+        let ran = run(&line).expect_success();
+        let expected = zodb_prints(module, &path).unwrap();
+        assert!(expected.len() > 500 && ran.stdout == expected, "{module}");
     }
 }

@@ -35,7 +35,7 @@ pub use index::{Index, IndexError, current_records, load_index, merge_index};
 pub use magic::Magic;
 pub use oid::Oid;
 pub use record::{RecordData, RecordHeader};
-pub use resolve::{Astray, Instead, Resolved, record_at, resolve};
+pub use resolve::{Astray, Instead, Resolved, data_of, record_at, resolve};
 pub use scan::{Scan, Step};
 pub use stream::StreamWalker;
 pub use tid::{Calendar, Tid};

@@ -83,7 +83,10 @@ pub fn record_at(source: &dyn ReadAt, pos: u64) -> io::Result<Option<RecordHeade
 }
 
 /// Where the data of a record is that stands in `source`.
-fn data_of(source: &dyn ReadAt, record: &RecordHeader) -> io::Result<RecordData> {
+///
+/// # Errors
+/// When the medium fails.
+pub fn data_of(source: &dyn ReadAt, record: &RecordHeader) -> io::Result<RecordData> {
     if record.data_len > 0 {
         return Ok(RecordData::Here { pos: record.data_pos(), len: record.data_len });
     }

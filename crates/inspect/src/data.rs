@@ -69,6 +69,44 @@ impl DataReader {
     }
 }
 
+impl DataReader {
+    /// The same of a record that stands anywhere.
+    ///
+    /// # Errors
+    /// The medium's.
+    pub(crate) fn read_at<'r>(
+        &'r mut self,
+        source: &dyn ReadAt,
+        header: &RecordHeader,
+        data: RecordData,
+    ) -> Result<Result<Option<&'r [u8]>, Unreadable>, Error> {
+        let DataReader { far, inflated } = self;
+        let (pos, len) = match place(source, header, data)? {
+            Ok(Some(place)) => place,
+            Ok(None) => return Ok(Ok(None)),
+            Err(unreadable) => return Ok(Err(unreadable)),
+        };
+        far.resize(len, 0);
+        source.read_exact_at(pos, far)?;
+        Ok(inflate(far, inflated).map(Some))
+    }
+}
+
+/// Where the data of a record is, and its length; `None` if the object does not exist from it on.
+fn place(
+    source: &dyn ReadAt,
+    header: &RecordHeader,
+    data: RecordData,
+) -> Result<Result<Option<(u64, usize)>, Unreadable>, Error> {
+    let (pos, len) = match resolve(source, header, data)? {
+        Resolved::Here { pos, len } => (pos, len),
+        Resolved::Gone => return Ok(Ok(None)),
+        Resolved::Astray(astray) => return Ok(Err(Unreadable::Astray(astray))),
+    };
+    let short_len = usize::try_from(len).ok().filter(|_| len <= LEN_LIMIT);
+    Ok(short_len.map(|short_len| Some((pos, short_len))).ok_or(Unreadable::TooLong { len }))
+}
+
 fn stored<'r>(
     source: &dyn ReadAt,
     sweep: &'r mut Sweep<'_>,
@@ -76,13 +114,10 @@ fn stored<'r>(
     header: &RecordHeader,
     data: RecordData,
 ) -> Result<Result<Option<&'r [u8]>, Unreadable>, Error> {
-    let (pos, len) = match resolve(source, header, data)? {
-        Resolved::Here { pos, len } => (pos, len),
-        Resolved::Gone => return Ok(Ok(None)),
-        Resolved::Astray(astray) => return Ok(Err(Unreadable::Astray(astray))),
-    };
-    let Some(short_len) = usize::try_from(len).ok().filter(|_| len <= LEN_LIMIT) else {
-        return Ok(Err(Unreadable::TooLong { len }));
+    let (pos, short_len) = match place(source, header, data)? {
+        Ok(Some(place)) => place,
+        Ok(None) => return Ok(Ok(None)),
+        Err(unreadable) => return Ok(Err(unreadable)),
     };
     // What stands far back would take the window away from what comes next.
     let bytes = if matches!(data, RecordData::Here { .. }) {

@@ -4,14 +4,16 @@
 //! Nothing here prints.
 //!
 //! * [`check()`]: every rule of the format, and whether the data of each object can be read.
-//! * [`refs()`]: whether what objects refer to is there.
+//! * [`refs()`]: whether what objects refer to is there; [`referrers()`] and [`path()`]: who refers to one object.
 //! * [`log()`]: the transactions; [`tail()`]: the last ones; [`dump()`]: with every record.
 
 mod check;
 mod data;
 mod dump;
 mod error;
+mod graph;
 mod log;
+mod objects;
 mod refs;
 mod sweep;
 mod tail;
@@ -19,6 +21,7 @@ mod tail;
 pub use check::{CheckRequest, CheckSummary, Finding, FindingKind, Severity, check};
 pub use dump::{Dumped, DumpedState, dump};
 pub use error::Error;
+pub use graph::{Object, Path, path, referrers};
 pub use log::{LogEntry, LogFilter, log};
 pub use refs::{BadReference, Dangling, Reason, RefsFinding, RefsSummary, refs};
 pub use sweep::{Cause, LostSpan};

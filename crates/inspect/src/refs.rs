@@ -2,10 +2,10 @@
 
 use crate::Error;
 use crate::data::DataReader;
+use crate::objects::{Objects, Presence};
 use crate::sweep::{LostSpan, Met, Sweep};
-use filestorage::{Index, Oid, RecordData, RecordHeader, Resolved, Step, Tid, resolve};
+use filestorage::{Oid, RecordData, RecordHeader, Step, Tid};
 use pickle::record::{ClassName, RecordScanner, Reference};
-use std::collections::BTreeSet;
 use vfs::ReadAt;
 
 /// What is found.
@@ -88,7 +88,7 @@ pub fn refs(
     source: &dyn ReadAt,
     each: &mut dyn FnMut(RefsFinding) -> Result<(), Error>,
 ) -> Result<RefsSummary, Error> {
-    let objects = Objects::of(source, each)?;
+    let objects = Objects::of(source, &mut |lost| each(RefsFinding::Lost(lost)))?;
     let mut looking = Looking {
         source,
         objects: &objects,
@@ -106,56 +106,6 @@ pub fn refs(
             Met::Step(_) | Met::Lost(_) => {}
             Met::End(_) => return Ok(looking.summary),
         }
-    }
-}
-
-/// Which objects there are.
-struct Objects {
-    index: Index,
-    /// Those of which the last record says that they do not exist.
-    gone: BTreeSet<Oid>,
-}
-
-impl Objects {
-    fn of(
-        source: &dyn ReadAt,
-        each: &mut dyn FnMut(RefsFinding) -> Result<(), Error>,
-    ) -> Result<Objects, Error> {
-        let mut objects = Objects { index: Index::new(), gone: BTreeSet::new() };
-        let mut sweep = Sweep::new(source)?;
-        loop {
-            match sweep.step()? {
-                Met::Step(Step::Record(header, data)) => objects.note(source, &header, data)?,
-                Met::Step(_) => {}
-                Met::Lost(lost) => each(RefsFinding::Lost(lost))?,
-                Met::End(_) => return Ok(objects),
-            }
-        }
-    }
-
-    fn note(&mut self, source: &dyn ReadAt, header: &RecordHeader, data: RecordData) -> Result<(), Error> {
-        self.index.insert(header.oid, header.pos)?;
-        let is_gone = match data {
-            RecordData::Here { .. } => false,
-            data => resolve(source, header, data)? == Resolved::Gone,
-        };
-        if is_gone {
-            self.gone.insert(header.oid);
-        } else if !self.gone.is_empty() {
-            self.gone.remove(&header.oid);
-        }
-        Ok(())
-    }
-
-    fn is_current(&self, header: &RecordHeader) -> bool {
-        self.index.get(header.oid) == Some(header.pos)
-    }
-
-    fn reason(&self, oid: Oid) -> Option<Reason> {
-        if self.gone.contains(&oid) {
-            return Some(Reason::Gone);
-        }
-        self.index.get(oid).is_none().then_some(Reason::Missing)
     }
 }
 
@@ -192,7 +142,7 @@ impl Looking<'_> {
             let Reference::Strong { oid, class } = reference else { return };
             summary.references_count += 1;
             let oid = Oid::from_be_bytes(oid);
-            if let Some(reason) = objects.reason(oid) {
+            if let Some(reason) = reason(objects, oid) {
                 let class = class.map(|class| class.to_string());
                 references.push(BadReference { oid, class, reason });
             }
@@ -209,5 +159,14 @@ impl Looking<'_> {
             findings.push(RefsFinding::Dangling(Dangling { oid, tid, pos, class: class(), references }));
         }
         Ok(findings)
+    }
+}
+
+/// Why an object is not there, if it is not.
+fn reason(objects: &Objects, oid: Oid) -> Option<Reason> {
+    match objects.presence(oid) {
+        Presence::Here => None,
+        Presence::Gone => Some(Reason::Gone),
+        Presence::Unknown => Some(Reason::Missing),
     }
 }

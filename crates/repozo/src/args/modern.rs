@@ -26,6 +26,12 @@ pub enum Verb {
     ///
     /// Exit status: 0 none, 3 some, or objects that cannot be read, 1 it cannot be looked at.
     Refs(RefsArgs),
+    /// Show how one comes to an object from the root.
+    ///
+    /// Exit status: 0 there is a way, 3 there is none, or no such object.
+    Why(ObjectArgs),
+    /// List the objects that refer to an object.
+    Referrers(ObjectArgs),
     /// List the transactions.
     Log(LogArgs),
     /// List the last transactions, newest first.
@@ -79,6 +85,20 @@ pub struct RefsArgs {
     /// The text of another tool.
     #[arg(long)]
     pub format: Option<RefsFormat>,
+}
+
+/// `repozo why`, `repozo referrers`
+#[derive(Debug, Args)]
+pub struct ObjectArgs {
+    /// The object: 0x and hex digits, or decimal.
+    #[arg(value_name = "OID", value_parser = parse_oid)]
+    pub oid: Oid,
+    /// What is looked into.
+    #[command(flatten)]
+    pub source: Source,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// A text of another tool.
@@ -214,7 +234,7 @@ mod tests {
 
     #[test]
     fn only_verbs_are_taken_from_the_old_face() {
-        for line in ["check x", "refs", "log", "tail", "dump", "index", "help"] {
+        for line in ["check x", "refs", "why", "referrers", "log", "tail", "dump", "index", "help"] {
             assert!(has_verb(&words(line)), "{line}");
         }
         for line in ["-B", "--help", "-V -r check", "backups", "Check"] {
@@ -233,6 +253,10 @@ mod tests {
             ("check Data.fs -r DIR", false),
             ("check Data.fs --at 2026-01-01", false),
             ("refs Data.fs --json --format=fsrefs", false),
+            ("why 0x1f Data.fs", true),
+            ("why 31 -r DIR", true),
+            ("why Data.fs", false),
+            ("why 31", false),
             ("index Data.fs", false),
             ("index Data.fs --check", true),
             ("index Data.fs --check --rebuild", false),

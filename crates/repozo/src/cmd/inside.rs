@@ -3,6 +3,7 @@
 mod check;
 mod dump;
 mod failure;
+mod graph;
 mod index;
 mod log;
 mod opened;
@@ -36,6 +37,8 @@ pub(crate) fn execute(
     let looked = match verb {
         Verb::Check(args) => look(&ctx, &args.source, |watched| check::run(args, &ctx, watched, out)),
         Verb::Refs(args) => look(&ctx, &args.source, |watched| refs::run(args, watched, out)),
+        Verb::Why(args) => look(&ctx, &args.source, |watched| graph::why(args, watched, out)),
+        Verb::Referrers(args) => look(&ctx, &args.source, |watched| graph::referrers(args, watched, out)),
         Verb::Log(args) => look(&ctx, &args.source, |watched| log::run(args, watched, out)),
         Verb::Tail(args) => look(&ctx, &args.source, |watched| tail::run(args, watched, out)),
         Verb::Dump(args) => look(&ctx, &args.source, |watched| dump::run(args, watched, out)),

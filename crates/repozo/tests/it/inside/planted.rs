@@ -169,3 +169,60 @@ fn dump_and_tail_print_what_fsdump_and_fstail_print() {
         assert!(expected.len() > 500 && ran.stdout == expected, "{module}");
     }
 }
+
+/// The way that is told is one: each object on it refers to the next. Where none is told, there is none.
+#[test]
+fn why_tells_a_shortest_way_and_referrers_tells_all_who_refer() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("Data.fs");
+    make_database(&path, "500k", 13);
+    let seen = Seen::of(&std::fs::read(&path).unwrap());
+    let references = seen.references();
+    let refers: BTreeSet<(Oid, Oid)> = references.iter().copied().collect();
+    let depths = depths(&seen, &refers);
+    let mut random = fastrand::Rng::with_seed(3);
+    let mut ways_count = 0;
+    for oid in seen.current.keys().copied().filter(|_| random.u8(..20) == 0) {
+        let shown = oid.to_string();
+        let ran = run(&args!["why", "--json", &shown, &path]);
+        let lines = json_lines(&ran);
+        if let Some(depth) = depths.get(&oid) {
+            let way: Vec<Oid> = lines.iter().map(|line| self::oid(&line["oid"]).unwrap()).collect();
+            assert_eq!((ran.status, way.len()), (0, depth + 1), "{shown}");
+            assert_eq!((way.first(), way.last()), (Some(&Oid::ROOT), Some(&oid)));
+            assert!(way.windows(2).all(|pair| refers.contains(&(pair[0], pair[1]))), "{way:?}");
+            ways_count += 1;
+        } else {
+            assert_eq!((ran.status, &lines[0]["kind"]), (3, &"unreachable".into()), "{shown}");
+        }
+        let told = json_lines(&run(&args!["referrers", "--json", &shown, &path]).expect_success());
+        let told: BTreeSet<Oid> = told.iter().map(|line| self::oid(&line["oid"]).unwrap()).collect();
+        let expected: BTreeSet<Oid> =
+            refers.iter().filter(|(_, to)| *to == oid).map(|(from, _)| *from).collect();
+        assert_eq!(told, expected, "{shown}");
+    }
+    assert!(ways_count > 15);
+    let ran = run(&args!["why", "0xdeadbeef", &path]);
+    assert_eq!(
+        (ran.status, ran.stdout.as_slice()),
+        (3, b"oid 0x00000000deadbeef: there is no such object\n".as_slice())
+    );
+}
+
+/// How far each object is from the root, as far as one comes there.
+fn depths(seen: &Seen, refers: &BTreeSet<(Oid, Oid)>) -> BTreeMap<Oid, usize> {
+    let mut depths = BTreeMap::from([(Oid::ROOT, 0)]);
+    let mut wave = vec![Oid::ROOT];
+    while !wave.is_empty() {
+        let next: BTreeSet<Oid> = wave
+            .iter()
+            .flat_map(|from| refers.range((*from, Oid::ROOT)..=(*from, Oid::new(u64::MAX))))
+            .map(|(_, to)| *to)
+            .filter(|to| !depths.contains_key(to) && seen.current.contains_key(to))
+            .collect();
+        let depth = depths[&wave[0]] + 1;
+        depths.extend(next.iter().map(|oid| (*oid, depth)));
+        wave = next.into_iter().collect();
+    }
+    depths
+}

@@ -6,7 +6,7 @@ VENV := .venv
 # Where cargo puts what it builds.
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
-.PHONY: all help build venv have-strace test bench bench-scale crash crash-deep differential live fuzz damage strace mutants lint demo clean
+.PHONY: all help build venv have-strace test bench bench-scale bench-inside crash crash-deep differential live fuzz damage strace mutants lint demo clean
 
 all: build
 
@@ -24,6 +24,7 @@ help:
 	@echo 'make mutants  does a test fail for each change of the code? CRATE=filestorage, SHARD=0/4'
 	@echo 'make bench   the scoreboard, ours and Python in turns: SIZE=1G, ROUNDS=5, ONLY='
 	@echo 'make bench-scale  what is large in one respect, and the growth of time with the size: ROUNDS=3, ONLY='
+	@echo 'make bench-inside  the verbs that look inside, and ZODB tools: SIZE=1G, ROUNDS=3, ONLY='
 	@echo 'make demo    backups and recoveries of a sample database'
 	@echo 'make venv    the Python environment of the tests'
 	@echo 'make clean   remove what was built'
@@ -97,6 +98,12 @@ bench: build venv
 bench-scale: build venv
 	$(VENV)/bin/python bench/scale.py --ours '$(TARGET)/release/repozo' --python $(VENV)/bin/repozo \
 		--work '$(TARGET)/bench' --rounds '$(or $(ROUNDS),3)' --only='$(ONLY)' \
+		$(if $(ONLY),,--write docs/PERFORMANCE.md)
+
+# Takes a quarter of an hour.
+bench-inside: build venv
+	$(VENV)/bin/python bench/inside.py --ours '$(TARGET)/release/repozo' --python $(VENV)/bin/python \
+		--work '$(TARGET)/bench' --size '$(or $(SIZE),1G)' --rounds '$(or $(ROUNDS),3)' --only='$(ONLY)' \
 		$(if $(ONLY),,--write docs/PERFORMANCE.md)
 
 demo: build

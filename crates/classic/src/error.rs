@@ -181,6 +181,12 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A new database is to be made where something is.
+    #[error("{} is there already: give another name", path.display())]
+    TargetExists {
+        /// The name.
+        path: PathBuf,
+    },
     /// A server holds the database that would be replaced.
     #[error("{} is in use: a server holds {}; stop it first", path.display(), lock.display())]
     TargetInUse {

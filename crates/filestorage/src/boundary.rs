@@ -47,13 +47,17 @@ impl Boundary {
     }
 
     /// The boundary before the first sound transaction with records that begins at `from_pos` or behind it, to go on
-    /// with behind damage. What stands before it is not known.
+    /// with behind damage. `last` is the last transaction before the damage; what stands between is not known.
     ///
     /// # Errors
     /// When the medium fails.
-    pub fn behind(source: &dyn ReadAt, from_pos: u64) -> io::Result<Option<Boundary>> {
+    pub fn behind(
+        source: &dyn ReadAt,
+        from_pos: u64,
+        last: Option<TransactionHeader>,
+    ) -> io::Result<Option<Boundary>> {
         let found = find_sound(source, from_pos, source.len()?, None)?;
-        Ok(found.map(|header| Boundary { pos: header.pos, last: None }))
+        Ok(found.map(|header| Boundary { pos: header.pos, last }))
     }
 
     /// The position in bytes.
@@ -61,7 +65,7 @@ impl Boundary {
         self.pos
     }
 
-    /// The transaction that ends here; `None` before the first one.
+    /// The transaction that ends here, or the last one before damage that ends here; `None` before the first one.
     pub fn last(&self) -> Option<TransactionHeader> {
         self.last
     }

@@ -30,6 +30,14 @@ impl Magic {
         }
     }
 
+    /// The bytes of it.
+    pub fn bytes(self) -> [u8; 4] {
+        match self {
+            Magic::Fs30 => *b"FS30",
+            Magic::Fs21 => *b"FS21",
+        }
+    }
+
     /// The magic in these bytes, if it is one.
     pub fn decode(bytes: [u8; 4]) -> Option<Magic> {
         match &bytes {

@@ -4,8 +4,8 @@ use crate::sound_behind::find_sound;
 use crate::walker::{Halt, check_trailer};
 use crate::window::Window;
 use crate::{
-    Boundary, Damage, DamageKind, Error, Extent, Problem, RecordData, RecordHeader, Tid, TransactionHeader,
-    UnfinishedKind, UnfinishedTail, Visitor, Walker,
+    Boundary, Damage, DamageKind, Error, Extent, Nothing, Problem, RecordData, RecordHeader,
+    TransactionHeader, UnfinishedKind, UnfinishedTail, Visitor, Walker,
 };
 use std::collections::VecDeque;
 use vfs::ReadAt;
@@ -37,6 +37,8 @@ pub struct Scan<'a> {
     limit_pos: u64,
     looks_count: u32,
     met: Met,
+    /// Whether a transaction is walked to its end before anything of it is met.
+    is_careful: bool,
 }
 
 /// What the walker saw and nobody took yet.
@@ -69,7 +71,12 @@ impl<'a> Scan<'a> {
         }
         let walker = Walker::new(start.pos(), start.last_tid(), limit_pos);
         let (window, met) = (Window::new(source), Met::default());
-        Ok(Scan { source, window, walker, start, limit_pos, looks_count: 0, met })
+        Ok(Scan { source, window, walker, start, limit_pos, looks_count: 0, met, is_careful: false })
+    }
+
+    /// The same, and of a transaction that is broken nothing is met, as if it were not there. Each is walked twice.
+    pub fn careful(self) -> Scan<'a> {
+        Scan { is_careful: true, ..self }
     }
 
     /// The next thing that is met. Behind [`Step::End`] and behind an error there is none.
@@ -89,6 +96,9 @@ impl<'a> Scan<'a> {
                 return Ok(Step::End(self.extent(pos, None)));
             } else if self.inspect(pos)?.is_ok() {
                 // The trailer first: so nobody sees a record of a transaction that is not all there.
+                if self.is_careful {
+                    self.walk_ahead(pos)?;
+                }
                 self.walk_on(pos, len)?;
             } else if let Some(kind) = self.look_again(pos)? {
                 return Ok(Step::End(self.extent(pos, Some(kind))));
@@ -96,9 +106,9 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// The tid of the last transaction that was walked to its end, or of the one before the start.
-    pub fn last_tid(&self) -> Option<Tid> {
-        self.walker.last_tid()
+    /// The last transaction that was walked to its end, or the one before the start.
+    pub fn last(&self) -> Option<TransactionHeader> {
+        self.walker.last().or(self.start.last())
     }
 
     /// The `len` bytes from `pos` on, or fewer where the source ends; near what was met last they cost no read.
@@ -120,6 +130,22 @@ impl<'a> Scan<'a> {
         }
         if let (Some(_), Some(last)) = (self.walker.boundary_pos(), self.walker.last()) {
             self.met.0.push_back(Step::Finished(last));
+        }
+        Ok(())
+    }
+
+    /// Walks the transaction at `transaction_pos` to its end, and nobody sees it.
+    fn walk_ahead(&mut self, transaction_pos: u64) -> Result<(), Error> {
+        let mut ahead = Walker::new(transaction_pos, None, self.limit_pos);
+        while ahead.last().is_none() {
+            let (pos, len) = ahead.wants();
+            let bytes = self.window.bytes(pos, len)?;
+            if bytes.len() < len {
+                return Err(Error::Shrunk { pos: transaction_pos, end_pos: self.source.len()? });
+            }
+            if let Err(halt) = ahead.accept(bytes, &mut Nothing) {
+                return Err(broken(halt, transaction_pos, self.limit_pos).into());
+            }
         }
         Ok(())
     }
@@ -235,7 +261,7 @@ impl<'a> Scan<'a> {
 
     fn extent(&self, end_pos: u64, kind: Option<UnfinishedKind>) -> Extent {
         let tail = kind.map(|kind| UnfinishedTail { kind, len: self.limit_pos - end_pos });
-        Extent { end_pos, last: self.walker.last().or(self.start.last()), tail }
+        Extent { end_pos, last: self.last(), tail }
     }
 }
 

@@ -5,6 +5,7 @@
 //!
 //! * [`check()`]: every rule of the format, and whether the data of each object can be read.
 //! * [`refs()`]: whether what objects refer to is there; [`referrers()`] and [`path()`]: who refers to one object.
+//! * [`salvage()`]: a new database of what can be read.
 //! * [`log()`]: the transactions; [`tail()`]: the last ones; [`dump()`]: with every record.
 
 mod check;
@@ -15,6 +16,7 @@ mod graph;
 mod log;
 mod objects;
 mod refs;
+mod salvage;
 mod sweep;
 mod tail;
 
@@ -24,5 +26,6 @@ pub use error::Error;
 pub use graph::{Object, Path, path, referrers};
 pub use log::{LogEntry, LogFilter, log};
 pub use refs::{BadReference, Dangling, Reason, RefsFinding, RefsSummary, refs};
+pub use salvage::{SalvageSummary, Skipped, salvage};
 pub use sweep::{Cause, LostSpan};
 pub use tail::tail;

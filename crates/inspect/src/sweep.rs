@@ -1,4 +1,4 @@
-//! A scan that goes on behind damage.
+//! A scan that goes on behind damage. What is in a broken transaction is lost as a whole.
 
 use crate::Error;
 use filestorage::{Boundary, Damage, Extent, Scan, Step};
@@ -59,14 +59,14 @@ impl<'a> Sweep<'a> {
         let (start, lost) = match Boundary::start(source) {
             Ok(start) => (start, None),
             Err(filestorage::Error::Magic { found }) => {
-                let Some(start) = Boundary::behind(source, 0)? else {
+                let Some(start) = Boundary::behind(source, 0, None)? else {
                     return Err(filestorage::Error::Magic { found }.into());
                 };
                 (start, Some(LostSpan { pos: 0, end_pos: start.pos(), cause: Cause::Magic(found) }))
             }
             Err(error) => return Err(error.into()),
         };
-        Ok(Sweep { source, scan: Some(Scan::new(source, start)?), lost })
+        Ok(Sweep { source, scan: Some(Scan::new(source, start)?.careful()), lost })
     }
 
     /// The next thing that is met.
@@ -88,8 +88,9 @@ impl<'a> Sweep<'a> {
 
     fn go_on_behind(&mut self, damage: Damage) -> Result<LostSpan, Error> {
         let pos = damage.transaction_pos;
-        let next = Boundary::behind(self.source, pos + 1)?;
-        self.scan = next.map(|next| Scan::new(self.source, next)).transpose()?;
+        let last = self.scan.as_ref().and_then(Scan::last);
+        let next = Boundary::behind(self.source, pos + 1, last)?;
+        self.scan = next.map(|next| Scan::new(self.source, next).map(Scan::careful)).transpose()?;
         let end_pos = match next {
             Some(next) => next.pos(),
             None => self.source.len()?,

@@ -61,5 +61,5 @@ For -V / --verify:
 Exit status: 0 done or nothing to do, 1 failed, 128+N stopped by signal N.
 
 To look inside a database or backups: check, refs, why, referrers, log, tail,
-dump, index. See: repozo help
+dump, salvage, index. See: repozo help
 ";

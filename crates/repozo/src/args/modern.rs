@@ -38,6 +38,11 @@ pub enum Verb {
     Tail(TailArgs),
     /// List every transaction and every data record.
     Dump(DumpArgs),
+    /// Make a new database of what can be read of a damaged one.
+    ///
+    /// Every sound transaction is copied; what is skipped is told. The old file is only read. Exit status: 0 all was
+    /// copied, 3 something was skipped.
+    Salvage(SalvageArgs),
     /// Verify Data.fs.index, or make it anew.
     ///
     /// Exit status of --check: 0 it is right, 3 it is not, or not there. A server that starts without a right index
@@ -182,6 +187,23 @@ pub enum DumpFormat {
     Fsdump,
 }
 
+/// `repozo salvage`
+#[derive(Debug, Args)]
+pub struct SalvageArgs {
+    /// The damaged database.
+    #[arg(value_name = "IN")]
+    pub file: PathBuf,
+    /// The new one, which must not be there.
+    #[arg(value_name = "OUT")]
+    pub target: PathBuf,
+    /// Nothing behind this moment: a date, or a tid.
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<Moment>,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `repozo index`
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("action").required(true).multiple(false))]
@@ -234,7 +256,8 @@ mod tests {
 
     #[test]
     fn only_verbs_are_taken_from_the_old_face() {
-        for line in ["check x", "refs", "why", "referrers", "log", "tail", "dump", "index", "help"] {
+        for line in ["check x", "refs", "why", "referrers", "log", "tail", "dump", "salvage", "index", "help"]
+        {
             assert!(has_verb(&words(line)), "{line}");
         }
         for line in ["-B", "--help", "-V -r check", "backups", "Check"] {

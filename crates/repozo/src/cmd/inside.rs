@@ -9,6 +9,7 @@ mod log;
 mod opened;
 mod python;
 mod refs;
+mod salvage;
 mod tail;
 
 use crate::Session;
@@ -42,6 +43,7 @@ pub(crate) fn execute(
         Verb::Log(args) => look(&ctx, &args.source, |watched| log::run(args, watched, out)),
         Verb::Tail(args) => look(&ctx, &args.source, |watched| tail::run(args, watched, out)),
         Verb::Dump(args) => look(&ctx, &args.source, |watched| dump::run(args, watched, out)),
+        Verb::Salvage(args) => salvage::run(args, &ctx, out),
         Verb::Index(args) => index::run(args, &ctx, out),
     };
     let flushed = output.flush();

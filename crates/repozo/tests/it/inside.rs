@@ -4,6 +4,7 @@ mod backups;
 mod endings;
 mod index;
 mod planted;
+mod salvage;
 mod samples;
 
 use crate::common::{args, ours};

@@ -1,0 +1,97 @@
+use super::failure::Failure;
+use super::{FOUND, look, output};
+use crate::args::modern::{SalvageArgs, Source};
+use crate::report::one_line;
+use classic::{Context, NewDatabase};
+use inspect::{Error, SalvageSummary, Skipped, salvage};
+use serde_json::{Value, json};
+use std::io::{self, Write};
+use vfs::{Op, ReadAt};
+
+/// `repozo salvage`; the exit status.
+///
+/// # Errors
+/// When the source cannot be read, or the new database not made; nothing has its name then.
+pub(super) fn run(args: &SalvageArgs, ctx: &Context<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
+    let like = ctx
+        .fs
+        .meta(&args.file)
+        .map_err(vfs::Error::at(Op::Stat, &args.file))
+        .map_err(classic::Error::from)?;
+    let mut target = NewDatabase::create(ctx, &args.target, like.access)?;
+    let source = Source { file: Some(args.file.clone()), repository: None, at: None };
+    let (summary, skipped_count) = look(ctx, &source, |database| copy(args, database, &mut target, out))?;
+    target.publish()?;
+    let line = if args.json { summary_json(&summary).to_string() } else { summary_text(args, &summary) };
+    writeln!(out, "{line}").map_err(Failure::Output)?;
+    Ok(if skipped_count == 0 { 0 } else { FOUND })
+}
+
+fn copy(
+    args: &SalvageArgs,
+    database: &dyn ReadAt,
+    target: &mut NewDatabase<'_>,
+    out: &mut dyn Write,
+) -> Result<(SalvageSummary, u64), Error> {
+    let mut skipped_count = 0;
+    let until = args.until.map(|moment| moment.0);
+    // What fails here is told with the target's name.
+    let mut write = |bytes: &[u8]| target.append(bytes).map_err(|error| Error::from(io::Error::other(error)));
+    let summary = salvage(database, until, &mut write, &mut |skipped| {
+        skipped_count += 1;
+        let line = if args.json { skipped_json(&skipped).to_string() } else { skipped_text(&skipped) };
+        output(writeln!(out, "{line}"))
+    })?;
+    Ok((summary, skipped_count))
+}
+
+fn skipped_text(skipped: &Skipped) -> String {
+    one_line(&match skipped {
+        Skipped::Lost(lost) => {
+            let (len, end_pos) = (lost.end_pos - lost.pos, lost.end_pos);
+            format!("skipped: {len} bytes from @{} to @{end_pos}: {}", lost.pos, lost.cause)
+        }
+        Skipped::Record { header, back_pos } => format!(
+            "skipped: oid {} @{}, tid {}: its data was @{back_pos}, where nothing can be read",
+            header.oid, header.pos, header.tid
+        ),
+        Skipped::Undone(header) => {
+            format!("skipped: transaction @{}, tid {}: it was undone", header.pos, header.tid)
+        }
+    })
+}
+
+fn skipped_json(skipped: &Skipped) -> Value {
+    match skipped {
+        Skipped::Lost(lost) => json!({
+            "kind": "lost", "pos": lost.pos, "end_pos": lost.end_pos, "message": lost.cause.to_string(),
+        }),
+        Skipped::Record { header, back_pos } => json!({
+            "kind": "record", "oid": header.oid.to_string(), "tid": header.tid.to_string(), "pos": header.pos,
+            "back_pos": back_pos,
+        }),
+        Skipped::Undone(header) => json!({
+            "kind": "undone", "tid": header.tid.to_string(), "pos": header.pos,
+        }),
+    }
+}
+
+fn summary_text(args: &SalvageArgs, summary: &SalvageSummary) -> String {
+    let SalvageSummary { transactions_count, records_count, end_pos, lost_len, last_tid } = summary;
+    let last = last_tid.map_or_else(String::new, |tid| format!(", the last of {}", tid.calendar()));
+    one_line(&format!(
+        "{}: {end_pos} bytes, {transactions_count} transactions{last}, {records_count} data records; bytes lost: {lost_len}",
+        args.target.display()
+    ))
+}
+
+fn summary_json(summary: &SalvageSummary) -> Value {
+    json!({
+        "kind": "summary",
+        "transactions": summary.transactions_count,
+        "records": summary.records_count,
+        "end_pos": summary.end_pos,
+        "lost_len": summary.lost_len,
+        "last_tid": summary.last_tid.map(|tid| tid.to_string()),
+    })
+}

@@ -139,7 +139,7 @@ impl<'a> Scan<'a> {
         let mut ahead = Walker::new(transaction_pos, None, self.limit_pos);
         while ahead.last().is_none() {
             let (pos, len) = ahead.wants();
-            let bytes = self.window.bytes(pos, len)?;
+            let bytes = self.window.bytes_keeping(transaction_pos, pos, len)?;
             if bytes.len() < len {
                 return Err(Error::Shrunk { pos: transaction_pos, end_pos: self.source.len()? });
             }
@@ -180,11 +180,11 @@ impl<'a> Scan<'a> {
         }
         let Ok(bytes) = bytes.try_into() else { return Ok(Err(Halt::ShortHeader)) };
         let header = TransactionHeader::decode(pos, bytes);
-        let trailer = self.window.bytes(header.trailer_pos(), 8)?;
-        if trailer.len() < 8 {
+        let mut trailer = [0; 8];
+        if self.window.peek(header.trailer_pos(), &mut trailer)? < trailer.len() {
             return Err(Error::Shrunk { pos, end_pos: self.source.len()? });
         }
-        Ok(check_trailer(&header, trailer).map(|()| header))
+        Ok(check_trailer(&header, &trailer).map(|()| header))
     }
 
     /// What stands at `pos`, read afresh.

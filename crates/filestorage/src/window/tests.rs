@@ -18,13 +18,23 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(50))]
     #[test]
     fn a_window_shows_the_bytes_of_the_file_wherever_one_looks(
-        looks in proptest::collection::vec((0..FILE_LEN + 100, 0_usize..70_000), 1..30),
+        looks in proptest::collection::vec((0..FILE_LEN + 100, 0_usize..70_000, 0..4, 0_usize..1_200_000), 1..30),
     ) {
         let bytes = file();
         let mut window = Window::new(&bytes);
-        for (at, len) in looks {
+        for (at, len, how, kept_len) in looks {
             let expected = &bytes[at.min(FILE_LEN)..(at + len).min(FILE_LEN)];
-            prop_assert!(window.bytes(at as u64, len).unwrap() == expected, "{} bytes from {}", len, at);
+            let found = match how {
+                0 => {
+                    let mut buf = vec![0; len];
+                    let read_len = window.peek(at as u64, &mut buf).unwrap();
+                    buf.truncate(read_len);
+                    buf
+                }
+                1 => window.bytes_keeping(at.saturating_sub(kept_len) as u64, at as u64, len).unwrap().to_vec(),
+                _ => window.bytes(at as u64, len).unwrap().to_vec(),
+            };
+            prop_assert!(found == expected, "{} bytes from {}, way {}", len, at, how);
         }
     }
 }
@@ -39,6 +49,28 @@ fn looks_side_by_side_cost_one_read_a_window_and_not_one_each() {
     }
     let count = source.count.load(Ordering::Relaxed);
     assert!(count < 10, "{count} reads");
+}
+
+/// A transaction is walked twice, and reaches over the end of a window: what was read of it is not read again.
+#[test]
+fn what_will_be_wanted_again_stays_where_it_is() {
+    let bytes = file();
+    let source = counted(&bytes);
+    let mut window = Window::new(&source);
+    let (keep_pos, step_len) = ((1 << 20) - 5000, 1000);
+    window.bytes(0, 10).unwrap();
+    for _ in 0..2 {
+        for at in (keep_pos..keep_pos + 20_000).step_by(step_len) {
+            let found = window.bytes_keeping(keep_pos as u64, at as u64, step_len).unwrap();
+            assert!(found == &bytes[at..at + step_len]);
+        }
+    }
+    // Before each of both reads the length is asked for.
+    assert_eq!(source.count.load(Ordering::Relaxed), 4);
+    let mut buf = [0; 8];
+    window.peek(4, &mut buf).unwrap();
+    assert_eq!(window.bytes(keep_pos as u64, 1).unwrap(), &bytes[keep_pos..=keep_pos]);
+    assert_eq!(source.count.load(Ordering::Relaxed), 5, "a peek moves nothing");
 }
 
 #[test]

@@ -62,7 +62,8 @@ pub fn resolve(source: &dyn ReadAt, header: &RecordHeader, data: RecordData) -> 
     }
 }
 
-/// The data record at `pos`, if one is there: it has to name a transaction before it that has its tid and holds it.
+/// The data record at `pos`, if one is there: it has to name a transaction before it that has its tid and holds it,
+/// all of it in the file.
 ///
 /// # Errors
 /// When the medium fails.
@@ -78,7 +79,10 @@ pub fn record_at(source: &dyn ReadAt, pos: u64) -> io::Result<Option<RecordHeade
         return Ok(None);
     }
     let transaction = TransactionHeader::decode(record.transaction_pos, &bytes);
-    let is_inside = transaction.records_pos() <= pos && record.end_pos() <= transaction.trailer_pos();
+    // Both lengths may be wrong together.
+    let is_inside = transaction.records_pos() <= pos
+        && record.end_pos() <= transaction.trailer_pos()
+        && transaction.end_pos() <= source.len()?;
     Ok((transaction.tid == record.tid && is_inside).then_some(record))
 }
 

@@ -151,6 +151,20 @@ fn the_data_of_old_revisions_is_looked_into_when_that_is_asked_for() {
     assert_eq!(told, [(160, "zero-data"), (405, "zero-data")], "{findings:?}");
 }
 
+/// Fuzzing found it: the data of T3 is in T1, of which both lengths reach over the end of the file. All was given up with
+/// "unexpected end of file".
+#[test]
+fn a_back_pointer_into_what_reaches_over_the_end_is_one_finding() {
+    let mut bytes = sample("undo.fs");
+    bytes[126 + 14] = 0x20;
+    bytes[160 + 40] = 0x10;
+    let (findings, summary) = found(&bytes, false);
+    let told: Vec<(&str, u64)> = findings.iter().map(|finding| (finding.kind.word(), finding.pos)).collect();
+    assert_eq!(told, [("lost", 126), ("back-pointer", 405)], "{findings:?}");
+    assert_eq!((summary.transactions_count, summary.end_pos), (10, Some(1385)));
+    crate::refs(&bytes, &mut |_| Ok(())).unwrap();
+}
+
 #[test]
 fn times_that_cannot_be_are_told() {
     let bytes = sample("plain.fs");

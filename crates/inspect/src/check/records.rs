@@ -49,10 +49,10 @@ impl Records {
             return Ok(findings);
         }
         findings.extend(self.check_previous(header));
-        if let RecordData::Back(_) = data
+        // That it does not lead back itself is told by the walk.
+        if let RecordData::Back(first_pos) = data
+            && first_pos < header.pos
             && let Resolved::Astray(astray) = resolve(source, header, data)?
-            // That it does not lead back is told by the walk.
-            && astray.back_pos < header.pos
         {
             let back_pos = astray.back_pos;
             findings.push(match self.is_lost(back_pos) {

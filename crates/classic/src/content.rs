@@ -1,11 +1,12 @@
 use crate::Context;
-use crate::indexes::FileStream;
+use crate::indexes::open_stream;
 use filestorage::{
     Index, Magic, Problem, RecordData, RecordHeader, StreamWalker, TransactionHeader, Visitor, Walker,
 };
 use pickle::index::IndexReader;
 use std::io::{self, BufReader};
 use std::path::Path;
+use vfs::Sequential;
 
 /// The position that the first record behind a transaction's header names as its transaction's, if `bytes`
 /// begin like an incremental: a header, and a record with the header's tid.
@@ -26,8 +27,8 @@ pub(crate) fn check_index_end(
     ctx: &Context<'_>,
     path: &Path,
     data_len: u64,
-) -> Result<IndexReader<BufReader<FileStream>>, String> {
-    let input = FileStream::open(ctx.fs, path).map_err(|error| error.to_string())?;
+) -> Result<IndexReader<BufReader<Sequential>>, String> {
+    let input = open_stream(ctx.fs, path).map_err(|error| error.to_string())?;
     let reader = IndexReader::open(input).map_err(|error| error.to_string())?;
     if reader.is_stream() && !ends_with_none(ctx, path).map_err(|error| error.to_string())? {
         return Err("it is cut short, or bytes follow its end".to_owned());

@@ -5,6 +5,7 @@ use std::thread::JoinHandle;
 
 /// More cores than this find no work: the disk, or the sum of all, is slower.
 const WORKERS_LIMIT: usize = 8;
+
 /// What a worker does with a piece; each has its own, which may keep what it needs for the next.
 type Work<J, R> = Box<dyn FnMut(J) -> R + Send>;
 

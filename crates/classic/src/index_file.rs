@@ -22,9 +22,7 @@ use vfs::publish::{Draft, parent_dir};
 pub fn write_index(ctx: &Context<'_>, file: &Path, index: &Index, end_pos: u64) -> Result<PathBuf, Error> {
     let place = Place::find(ctx, None, file)?;
     let locks = place.lock(ctx)?;
-    if locks.dir.is_some() {
-        place.sweep(ctx)?;
-    }
+    place.sweep(ctx, &locks)?;
     let mut draft = Draft::create(ctx.fs, &place.index)?;
     if let Some(access) = place.replaced {
         draft.set_access(Grant { mode: access.mode & 0o666, gid: access.gid, uid: Some(access.uid) })?;

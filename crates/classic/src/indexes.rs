@@ -7,26 +7,14 @@ use filestorage::{
     load_index, merge_index,
 };
 use pickle::index::IndexReader;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Write};
 use std::path::Path;
 use vfs::publish::Draft;
-use vfs::{Fs, Op, ReadAt, ReadFile};
+use vfs::{Fs, Op, ReadAt, Sequential};
 
-/// A file read from front to back, for readers of streams.
-pub(crate) struct FileStream(Box<dyn ReadFile>, u64);
-
-impl FileStream {
-    pub(crate) fn open(fs: &dyn Fs, path: &Path) -> io::Result<BufReader<FileStream>> {
-        Ok(BufReader::with_capacity(1 << 16, FileStream(fs.open(path)?, 0)))
-    }
-}
-
-impl Read for FileStream {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let read_len = self.0.read_at(self.1, buf)?;
-        self.1 += read_len as u64;
-        Ok(read_len)
-    }
+/// An index file as a stream.
+pub(crate) fn open_stream(fs: &dyn Fs, path: &Path) -> io::Result<BufReader<Sequential>> {
+    Ok(BufReader::with_capacity(1 << 16, Sequential::new(fs.open(path)?)))
 }
 
 /// What a scan of the source found, besides its end.
@@ -70,7 +58,7 @@ pub(crate) fn of_source(
     problems: &mut Problems,
 ) -> Result<(Index, Extent), Error> {
     // An index that cannot be used is no news: a running server leaves an old one, a pack a foreign one.
-    if let Ok(input) = FileStream::open(ctx.fs, &source.index_path())
+    if let Ok(input) = open_stream(ctx.fs, &source.index_path())
         && let Ok(found) = load_index(input, source.bytes(), problems)
     {
         return Ok(found);
@@ -177,7 +165,7 @@ pub(crate) fn draft_merged<'fs>(
     mut draft: Draft<'fs>,
 ) -> Result<Option<Draft<'fs>>, Error> {
     let Growth { data, boundary, newer, extent } = growth;
-    let Ok(input) = FileStream::open(ctx.fs, previous) else { return Ok(None) };
+    let Ok(input) = open_stream(ctx.fs, previous) else { return Ok(None) };
     let Ok(reader) = IndexReader::open(input) else { return Ok(None) };
     if reader.end_pos() != boundary.pos() {
         return Ok(None);

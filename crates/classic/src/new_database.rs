@@ -30,9 +30,7 @@ impl<'a> NewDatabase<'a> {
             return Err(Error::TargetExists { path: path.to_owned() });
         }
         let locks = place.lock(ctx)?;
-        if locks.dir.is_some() {
-            place.sweep(ctx)?;
-        }
+        place.sweep(ctx, &locks)?;
         let mut draft = Draft::create(ctx.fs, place.file())?;
         draft.set_access(Grant { mode: like.mode & 0o666, gid: like.gid, uid: Some(like.uid) })?;
         Ok(NewDatabase { ctx: *ctx, place, draft, _locks: locks })

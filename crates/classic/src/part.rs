@@ -3,7 +3,7 @@ use crate::gzip::{GzipReader, data_len, trailer_len};
 use crate::{BackupName, Context, Error, Repository, Sum};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use vfs::{Fs, Op, ReadAt, ReadFile};
+use vfs::{Fs, Op, ReadAt, Sequential};
 
 /// The uncompressed bytes of one data file, front to back.
 pub(crate) struct PartStream {
@@ -14,20 +14,6 @@ pub(crate) struct PartStream {
 enum Input {
     Plain(Sequential),
     Gzip(Box<GzipReader<Sequential>>),
-}
-
-/// A file read from its first byte on.
-struct Sequential {
-    file: Box<dyn ReadFile>,
-    pos: u64,
-}
-
-impl Read for Sequential {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let read_len = self.file.read_at(self.pos, buf)?;
-        self.pos += read_len as u64;
-        Ok(read_len)
-    }
 }
 
 impl PartStream {
@@ -49,7 +35,7 @@ impl PartStream {
     /// The system's, with the path.
     pub(crate) fn open_path(fs: &dyn Fs, path: PathBuf, gzip: bool) -> Result<PartStream, Error> {
         let file = fs.open(&path).map_err(vfs::Error::at(Op::Open, &path))?;
-        let plain = Sequential { file, pos: 0 };
+        let plain = Sequential::new(file);
         let input = if gzip { Input::Gzip(Box::new(GzipReader::new(plain))) } else { Input::Plain(plain) };
         Ok(PartStream { path, input })
     }

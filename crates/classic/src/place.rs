@@ -85,8 +85,12 @@ impl Place {
     }
 
     /// Removes what recoveries that died left: beside the file, and where a link was given, beside the link too.
-    /// The directory of the file is locked, so whoever wrote to either of these names is dead.
-    pub(crate) fn sweep(&self, ctx: &Context<'_>) -> Result<(), Error> {
+    /// Where the directory of the file is locked, whoever wrote to either of these names is dead; where it cannot be,
+    /// nobody knows, and they stay.
+    pub(crate) fn sweep(&self, ctx: &Context<'_>, locks: &PlaceLocks) -> Result<(), Error> {
+        if locks.dir.is_none() {
+            return Ok(());
+        }
         let names = [self.file().file_name(), self.index.file_name()];
         let mut dirs = vec![parent_dir(self.file()), parent_dir(&self.index)];
         dirs.dedup();
@@ -104,7 +108,7 @@ impl Place {
 /// What is held while a database is replaced.
 pub(crate) struct PlaceLocks {
     /// `None` where the file system cannot lock a directory.
-    pub(crate) dir: Option<Box<dyn Lock>>,
+    dir: Option<Box<dyn Lock>>,
     _servers: Vec<Option<Box<dyn Lock>>>,
 }
 

@@ -146,9 +146,7 @@ impl Run<'_> {
         let locks = place.lock(self.ctx)?;
         self.check_space(&place)?;
         self.ctx.tell(&Event::Recovering(path));
-        if locks.dir.is_some() {
-            place.sweep(self.ctx)?;
-        }
+        place.sweep(self.ctx, &locks)?;
         let mut draft = Draft::create(self.ctx.fs, place.file())?;
         let joined = self.join(&mut |bytes| Ok(draft.append(bytes)?))?;
         self.tell_unsound(&joined, Some(path));

@@ -156,7 +156,7 @@ impl Checking<'_> {
     }
 
     fn lost(&mut self, lost: LostSpan) -> Result<(), Error> {
-        self.telling.summary.lost_len += lost.end_pos - lost.pos;
+        self.telling.summary.lost_len += lost.len();
         self.records.lose(lost.pos, lost.end_pos);
         self.telling.tell(&Finding { pos: lost.pos, tid: None, oid: None, kind: FindingKind::Lost(lost) })
     }

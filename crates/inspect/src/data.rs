@@ -33,6 +33,9 @@ impl fmt::Display for Unreadable {
     }
 }
 
+/// The bytes of a record's data; `None` if the object does not exist from the record on.
+pub(crate) type Data<'r> = Result<Option<&'r [u8]>, Unreadable>;
+
 /// Reads the data of one record after the other, into memory that is used again.
 #[derive(Default)]
 pub(crate) struct DataReader {
@@ -41,35 +44,21 @@ pub(crate) struct DataReader {
 }
 
 impl DataReader {
-    /// The data of a record that the sweep met last, through back pointers, inflated; `None` if the object does not
-    /// exist from it on.
+    /// The data of a record that the sweep met last, through back pointers, inflated.
+    ///
+    /// # Errors
+    /// The medium's.
     pub(crate) fn read<'r>(
         &'r mut self,
         source: &dyn ReadAt,
         sweep: &'r mut Sweep<'_>,
         header: &RecordHeader,
         data: RecordData,
-    ) -> Result<Result<Option<&'r [u8]>, Unreadable>, Error> {
-        let DataReader { far, inflated } = self;
-        Ok(match stored(source, sweep, far, header, data)? {
-            Ok(Some(stored)) => inflate(stored, inflated).map(Some),
-            other => other,
-        })
+    ) -> Result<Data<'r>, Error> {
+        let stored = stored(source, Some(sweep), &mut self.far, header, data)?;
+        Ok(inflated(stored, &mut self.inflated))
     }
 
-    /// The same as it is stored: two pickles, or what a wrapper of the storage made of them.
-    pub(crate) fn read_stored<'r>(
-        &'r mut self,
-        source: &dyn ReadAt,
-        sweep: &'r mut Sweep<'_>,
-        header: &RecordHeader,
-        data: RecordData,
-    ) -> Result<Result<Option<&'r [u8]>, Unreadable>, Error> {
-        stored(source, sweep, &mut self.far, header, data)
-    }
-}
-
-impl DataReader {
     /// The same of a record that stands anywhere.
     ///
     /// # Errors
@@ -79,48 +68,45 @@ impl DataReader {
         source: &dyn ReadAt,
         header: &RecordHeader,
         data: RecordData,
-    ) -> Result<Result<Option<&'r [u8]>, Unreadable>, Error> {
-        let DataReader { far, inflated } = self;
-        let (pos, len) = match place(source, header, data)? {
-            Ok(Some(place)) => place,
-            Ok(None) => return Ok(Ok(None)),
-            Err(unreadable) => return Ok(Err(unreadable)),
-        };
-        far.resize(len, 0);
-        source.read_exact_at(pos, far)?;
-        Ok(inflate(far, inflated).map(Some))
+    ) -> Result<Data<'r>, Error> {
+        let stored = stored(source, None, &mut self.far, header, data)?;
+        Ok(inflated(stored, &mut self.inflated))
+    }
+
+    /// The data of a record that the sweep met last as it is stored: two pickles, or what a wrapper of the storage made
+    /// of them.
+    ///
+    /// # Errors
+    /// The medium's.
+    pub(crate) fn read_stored<'r>(
+        &'r mut self,
+        source: &dyn ReadAt,
+        sweep: &'r mut Sweep<'_>,
+        header: &RecordHeader,
+        data: RecordData,
+    ) -> Result<Data<'r>, Error> {
+        stored(source, Some(sweep), &mut self.far, header, data)
     }
 }
 
-/// Where the data of a record is, and its length; `None` if the object does not exist from it on.
-fn place(
+fn stored<'r>(
     source: &dyn ReadAt,
+    sweep: Option<&'r mut Sweep<'_>>,
+    far: &'r mut Vec<u8>,
     header: &RecordHeader,
     data: RecordData,
-) -> Result<Result<Option<(u64, usize)>, Unreadable>, Error> {
+) -> Result<Data<'r>, Error> {
     let (pos, len) = match resolve(source, header, data)? {
         Resolved::Here { pos, len } => (pos, len),
         Resolved::Gone => return Ok(Ok(None)),
         Resolved::Astray(astray) => return Ok(Err(Unreadable::Astray(astray))),
     };
-    let short_len = usize::try_from(len).ok().filter(|_| len <= LEN_LIMIT);
-    Ok(short_len.map(|short_len| Some((pos, short_len))).ok_or(Unreadable::TooLong { len }))
-}
-
-fn stored<'r>(
-    source: &dyn ReadAt,
-    sweep: &'r mut Sweep<'_>,
-    far: &'r mut Vec<u8>,
-    header: &RecordHeader,
-    data: RecordData,
-) -> Result<Result<Option<&'r [u8]>, Unreadable>, Error> {
-    let (pos, short_len) = match place(source, header, data)? {
-        Ok(Some(place)) => place,
-        Ok(None) => return Ok(Ok(None)),
-        Err(unreadable) => return Ok(Err(unreadable)),
+    let Some(short_len) = usize::try_from(len).ok().filter(|_| len <= LEN_LIMIT) else {
+        return Ok(Err(Unreadable::TooLong { len }));
     };
     // What stands far back would take the window away from what comes next.
-    let bytes = if matches!(data, RecordData::Here { .. }) {
+    let near = sweep.filter(|_| matches!(data, RecordData::Here { .. }));
+    let bytes = if let Some(sweep) = near {
         sweep.bytes(pos, short_len)?
     } else {
         far.resize(short_len, 0);
@@ -128,6 +114,13 @@ fn stored<'r>(
         far
     };
     Ok(Ok(Some(bytes)))
+}
+
+fn inflated<'r>(stored: Data<'r>, buf: &'r mut Vec<u8>) -> Data<'r> {
+    match stored {
+        Ok(Some(stored)) => inflate(stored, buf).map(Some),
+        other => other,
+    }
 }
 
 /// The pickles that were stored, compressed or not.

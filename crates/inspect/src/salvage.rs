@@ -80,7 +80,7 @@ pub fn salvage(
             Met::Step(Step::Finished(header)) => writing.transaction(&header, &records)?,
             Met::Step(Step::Problem(_) | Step::End(_)) => {}
             Met::Lost(lost) => {
-                writing.summary.lost_len += lost.end_pos - lost.pos;
+                writing.summary.lost_len += lost.len();
                 (writing.each)(Skipped::Lost(lost))?;
             }
             Met::End(_) => return Ok(writing.summary),

@@ -16,6 +16,21 @@ pub struct LostSpan {
     pub cause: Cause,
 }
 
+impl LostSpan {
+    /// How many bytes it has, at least 1.
+    #[expect(clippy::len_without_is_empty, reason = "no span is empty")]
+    pub fn len(&self) -> u64 {
+        self.end_pos - self.pos
+    }
+}
+
+impl fmt::Display for LostSpan {
+    /// `N bytes from @POS to @POS`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes from @{} to @{}", self.len(), self.pos, self.end_pos)
+    }
+}
+
 /// Why bytes cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {

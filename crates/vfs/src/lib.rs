@@ -23,4 +23,4 @@ pub mod sim;
 pub use error::{Error, Op};
 pub use fs::{Access, FileKind, Fs, Grant, Lock, LockKind, Meta, NewFile, ReadFile};
 pub use os::OsFs;
-pub use read_at::{Head, ReadAt, Tail};
+pub use read_at::{Head, ReadAt, Sequential, Tail};

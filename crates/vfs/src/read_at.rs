@@ -58,6 +58,27 @@ pub trait ReadAt: Send + Sync {
     }
 }
 
+/// A file, or whatever else can be read anywhere, read from its first byte on.
+pub struct Sequential {
+    inner: Box<dyn ReadAt>,
+    pos: u64,
+}
+
+impl Sequential {
+    /// A stream that stands before the first byte.
+    pub fn new(inner: Box<dyn ReadAt>) -> Sequential {
+        Sequential { inner, pos: 0 }
+    }
+}
+
+impl io::Read for Sequential {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let read_len = self.inner.read_at(self.pos, buf)?;
+        self.pos += read_len as u64;
+        Ok(read_len)
+    }
+}
+
 impl ReadAt for [u8] {
     fn read_at(&self, pos: u64, buf: &mut [u8]) -> io::Result<usize> {
         let rest = usize::try_from(pos).ok().and_then(|pos| self.get(pos..)).unwrap_or_default();

@@ -185,8 +185,8 @@ impl fmt::Display for Finding {
 impl fmt::Display for FindingKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            FindingKind::Lost(LostSpan { pos, end_pos, cause }) => {
-                write!(f, "{} bytes up to @{end_pos} cannot be read: {cause}", end_pos - pos)
+            FindingKind::Lost(lost) => {
+                write!(f, "{} bytes up to @{} cannot be read: {}", lost.len(), lost.end_pos, lost.cause)
             }
             FindingKind::Walk(problem) => problem.fmt(f),
             FindingKind::Future => write!(f, "the transaction is from the future"),

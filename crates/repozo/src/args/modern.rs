@@ -4,7 +4,7 @@ use super::moment::Moment;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use filestorage::Oid;
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Look inside databases and backups. Backing up and recovering: repozo --help.
 #[derive(Debug, Parser)]
@@ -62,6 +62,13 @@ pub struct Source {
     /// With -r: the state of this moment, YYYY-MM-DD-hh-mm-ss in UTC or the beginning of it.
     #[arg(long, value_name = "WHEN", requires = "repository", conflicts_with = "file")]
     pub at: Option<String>,
+}
+
+impl Source {
+    /// The database at `path`.
+    pub fn of_file(path: &Path) -> Source {
+        Source { file: Some(path.to_owned()), repository: None, at: None }
+    }
 }
 
 /// `repozo check`

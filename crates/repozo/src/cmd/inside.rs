@@ -11,6 +11,7 @@ mod python;
 mod refs;
 mod salvage;
 mod tail;
+mod words;
 
 use crate::Session;
 use crate::args::modern::{Source, Verb};

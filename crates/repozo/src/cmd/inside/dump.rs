@@ -1,6 +1,7 @@
-use super::log::{status, time};
+use super::log::status;
 use super::output;
 use super::python::{bytes_repr, quoted};
+use super::words::{lost_json, lost_text, transaction_json};
 use crate::args::modern::{DumpArgs, DumpFormat};
 use crate::report::one_line;
 use filestorage::{Metadata, RecordHeader, Status, Tid, TransactionHeader};
@@ -92,11 +93,6 @@ fn status_byte(status: Status) -> u8 {
     }
 }
 
-fn lost_text(lost: &inspect::LostSpan) -> String {
-    let (len, end_pos) = (lost.end_pos - lost.pos, lost.end_pos);
-    one_line(&format!("{len} bytes from @{} to @{end_pos} cannot be read: {}", lost.pos, lost.cause))
-}
-
 fn dumped_text(dumped: &Dumped<'_>) -> String {
     match dumped {
         Dumped::Transaction { header, metadata } => transaction_text(header, metadata),
@@ -129,16 +125,7 @@ fn record_text(header: &RecordHeader, state: &DumpedState<'_>, back_tid: Option<
 
 fn dumped_json(dumped: &Dumped<'_>) -> Value {
     match dumped {
-        Dumped::Transaction { header, metadata } => json!({
-            "kind": "transaction",
-            "tid": header.tid.to_string(),
-            "time": time(header.tid),
-            "pos": header.pos,
-            "len": header.len,
-            "status": status(header.status),
-            "user": String::from_utf8_lossy(&metadata.user),
-            "description": String::from_utf8_lossy(&metadata.description),
-        }),
+        Dumped::Transaction { header, metadata } => transaction_json(header, metadata),
         Dumped::Record { header, state, back_tid } => {
             let (state, len, class, message) = match state {
                 DumpedState::Here { len, class } => ("here", Some(*len), Some(class.to_string()), None),
@@ -158,8 +145,6 @@ fn dumped_json(dumped: &Dumped<'_>) -> Value {
                 "message": message,
             })
         }
-        Dumped::Lost(lost) => json!({
-            "kind": "lost", "pos": lost.pos, "end_pos": lost.end_pos, "message": lost.cause.to_string(),
-        }),
+        Dumped::Lost(lost) => lost_json(lost),
     }
 }

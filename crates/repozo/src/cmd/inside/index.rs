@@ -4,9 +4,9 @@ use crate::args::modern::{IndexArgs, Source};
 use crate::report::one_line;
 use classic::{Context, write_index};
 use filestorage::{Boundary, Extent, Index, Nothing, committed_end, load_index};
-use std::io::{BufReader, ErrorKind, Read, Write};
+use std::io::{BufReader, ErrorKind, Write};
 use std::path::PathBuf;
-use vfs::{Op, ReadAt, ReadFile};
+use vfs::{Op, ReadAt, Sequential};
 
 /// How many wrong entries are told one by one.
 const TOLD_COUNT: usize = 10;
@@ -16,7 +16,7 @@ const TOLD_COUNT: usize = 10;
 /// # Errors
 /// When the database cannot be read, or the index not written.
 pub(super) fn run(args: &IndexArgs, ctx: &Context<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
-    let source = Source { file: Some(args.file.clone()), repository: None, at: None };
+    let source = Source::of_file(&args.file);
     if args.rebuild {
         let (index, extent) = look(ctx, &source, true_index)?;
         let path = write_index(ctx, &args.file, &index, extent.end_pos)?;
@@ -60,7 +60,7 @@ fn problems(
     };
     let (truth, _) = true_index(database)?;
     // What it does not cover yet is added from the database, as a server does.
-    match load_index(BufReader::with_capacity(1 << 16, FromStart(file, 0)), database, &mut Nothing) {
+    match load_index(BufReader::with_capacity(1 << 16, Sequential::new(file)), database, &mut Nothing) {
         Ok((index, _)) => Ok(differences(&index, &truth).into_iter().map(|what| about(&what)).collect()),
         Err(error) => Ok(vec![about(&error.to_string())]),
     }
@@ -95,15 +95,4 @@ fn differences(found: &Index, truth: &Index) -> Vec<String> {
         told.push(format!("and {} more", count - TOLD_COUNT));
     }
     told
-}
-
-/// A file as a stream.
-struct FromStart(Box<dyn ReadFile>, u64);
-
-impl Read for FromStart {
-    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
-        let read_len = self.0.read_at(self.1, buf)?;
-        self.1 += read_len as u64;
-        Ok(read_len)
-    }
 }

@@ -1,4 +1,5 @@
 use super::output;
+use super::words::{lost_json, lost_text, transaction_json};
 use crate::args::modern::LogArgs;
 use crate::report::one_line;
 use filestorage::{Status, Tid};
@@ -46,13 +47,7 @@ pub(super) fn run(args: &LogArgs, source: &dyn ReadAt, out: &mut dyn Write) -> R
 pub(super) fn entry_text(entry: &LogEntry) -> String {
     let (header, metadata, records_count) = match entry {
         LogEntry::Transaction { header, metadata, records_count } => (header, metadata, records_count),
-        LogEntry::Lost(lost) => {
-            let (len, end_pos) = (lost.end_pos - lost.pos, lost.end_pos);
-            return one_line(&format!(
-                "{len} bytes from @{} to @{end_pos} cannot be read: {}",
-                lost.pos, lost.cause
-            ));
-        }
+        LogEntry::Lost(lost) => return lost_text(lost),
     };
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (user, description) = (text(&metadata.user), text(&metadata.description));
@@ -67,24 +62,13 @@ pub(super) fn entry_text(entry: &LogEntry) -> String {
 /// One line for programs.
 pub(super) fn entry_json(entry: &LogEntry) -> Value {
     match entry {
-        LogEntry::Transaction { header, metadata, records_count } => json!({
-            "kind": "transaction",
-            "tid": header.tid.to_string(),
-            "time": time(header.tid),
-            "pos": header.pos,
-            "len": header.len,
-            "status": status(header.status),
-            "records": records_count,
-            "user": String::from_utf8_lossy(&metadata.user),
-            "description": String::from_utf8_lossy(&metadata.description),
-            "extension_len": metadata.extension.len(),
-        }),
-        LogEntry::Lost(lost) => json!({
-            "kind": "lost",
-            "pos": lost.pos,
-            "end_pos": lost.end_pos,
-            "message": lost.cause.to_string(),
-        }),
+        LogEntry::Transaction { header, metadata, records_count } => {
+            let mut told = transaction_json(header, metadata);
+            told["records"] = json!(records_count);
+            told["extension_len"] = json!(metadata.extension.len());
+            told
+        }
+        LogEntry::Lost(lost) => lost_json(lost),
     }
 }
 

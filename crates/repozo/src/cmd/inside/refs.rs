@@ -1,3 +1,4 @@
+use super::words::lost_json;
 use super::{FOUND, output};
 use crate::args::modern::{RefsArgs, RefsFormat};
 use crate::report::one_line;
@@ -40,11 +41,7 @@ fn reason_word(reason: Reason) -> &'static str {
 
 fn finding_text(finding: &RefsFinding) -> String {
     match finding {
-        RefsFinding::Lost(lost) => {
-            let (len, end_pos) = (lost.end_pos - lost.pos, lost.end_pos);
-            let text = format!("lost: {len} bytes from @{} to @{end_pos}: {}", lost.pos, lost.cause);
-            one_line(&text) + "\n"
-        }
+        RefsFinding::Lost(lost) => one_line(&format!("lost: {lost}: {}", lost.cause)) + "\n",
         RefsFinding::Unreadable { oid, tid, pos, class, reason } => {
             one_line(&format!("unreadable: oid {oid} {class} @{pos}, tid {tid}: {reason}")) + "\n"
         }
@@ -68,9 +65,7 @@ fn finding_text(finding: &RefsFinding) -> String {
 
 fn finding_json(finding: &RefsFinding) -> Value {
     match finding {
-        RefsFinding::Lost(lost) => json!({
-            "kind": "lost", "pos": lost.pos, "end_pos": lost.end_pos, "message": lost.cause.to_string(),
-        }),
+        RefsFinding::Lost(lost) => lost_json(lost),
         RefsFinding::Unreadable { oid, tid, pos, class, reason } => json!({
             "kind": "unreadable", "oid": oid.to_string(), "tid": tid.to_string(), "pos": pos,
             "class": class, "message": reason,

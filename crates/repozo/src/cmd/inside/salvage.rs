@@ -1,4 +1,5 @@
 use super::failure::Failure;
+use super::words::lost_json;
 use super::{FOUND, look, output};
 use crate::args::modern::{SalvageArgs, Source};
 use crate::report::one_line;
@@ -19,7 +20,7 @@ pub(super) fn run(args: &SalvageArgs, ctx: &Context<'_>, out: &mut dyn Write) ->
         .map_err(vfs::Error::at(Op::Stat, &args.file))
         .map_err(classic::Error::from)?;
     let mut target = NewDatabase::create(ctx, &args.target, like.access)?;
-    let source = Source { file: Some(args.file.clone()), repository: None, at: None };
+    let source = Source::of_file(&args.file);
     let (summary, skipped_count) = look(ctx, &source, |database| copy(args, database, &mut target, out))?;
     target.publish()?;
     let line = if args.json { summary_json(&summary).to_string() } else { summary_text(args, &summary) };
@@ -47,10 +48,7 @@ fn copy(
 
 fn skipped_text(skipped: &Skipped) -> String {
     one_line(&match skipped {
-        Skipped::Lost(lost) => {
-            let (len, end_pos) = (lost.end_pos - lost.pos, lost.end_pos);
-            format!("skipped: {len} bytes from @{} to @{end_pos}: {}", lost.pos, lost.cause)
-        }
+        Skipped::Lost(lost) => format!("skipped: {lost}: {}", lost.cause),
         Skipped::Record { header, back_pos } => format!(
             "skipped: oid {} @{}, tid {}: its data was @{back_pos}, where nothing can be read",
             header.oid, header.pos, header.tid
@@ -63,9 +61,7 @@ fn skipped_text(skipped: &Skipped) -> String {
 
 fn skipped_json(skipped: &Skipped) -> Value {
     match skipped {
-        Skipped::Lost(lost) => json!({
-            "kind": "lost", "pos": lost.pos, "end_pos": lost.end_pos, "message": lost.cause.to_string(),
-        }),
+        Skipped::Lost(lost) => lost_json(lost),
         Skipped::Record { header, back_pos } => json!({
             "kind": "record", "oid": header.oid.to_string(), "tid": header.tid.to_string(), "pos": header.pos,
             "back_pos": back_pos,

@@ -6,11 +6,10 @@
 
 Python's tools run once where they take minutes.
 """
-import argparse
 import os
 import sys
 
-import limits
+import command
 import table
 from machine import machine
 from place import Place
@@ -58,26 +57,15 @@ class InsideRows:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument('--ours', required=True)
-    parser.add_argument('--python', required=True)
-    parser.add_argument('--size', default='1G')
-    parser.add_argument('--rounds', type=int, default=3)
-    parser.add_argument('--only', default='', help='rows whose titles have this')
-    parser.add_argument('--work', default='target/bench')
-    parser.add_argument('--write', help='the document to put the table into')
-    args = parser.parse_args()
-    limits.needed_tools()
-    place = Place(os.path.abspath(args.work), [os.path.abspath(args.ours)], [os.path.abspath(args.python)])
-    chosen = [row for row in InsideRows(place, parse_size(args.size)).all() if args.only in row.title]
+    args = command.arguments(__doc__, 3, size='1G')
+    place = command.place_of(Place, args)
+    chosen = command.chosen(InsideRows(place, parse_size(args.size)).all(), args)
     results = run_rows(chosen, place, args.rounds, lambda row, cells: table.times(row, cells, None))
     text = '\n'.join([
         machine(args) + ' Database of %s. Seconds: median (least-most) of %d.' % (args.size, args.rounds), '',
         table.markdown(table.TIMES[:5], [table.times(row, cells, None)[:5] for row, cells in results]),
         table.markdown(table.COSTS, [table.costs(row, cells) for row, cells in results])])
-    print('\n' + text)
-    if args.write:
-        table.put_between(args.write, 'inside', text)
+    command.show(args, 'inside', text)
 
 
 if __name__ == '__main__':

@@ -7,10 +7,10 @@
 Takes half an hour and 25 GB of disk; what is made stays for the next run.
 Python's program runs once where it takes minutes.
 """
-import argparse
 import os
 import sys
 
+import command
 import limits
 import table
 from large_place import LargePlace
@@ -49,18 +49,10 @@ def bytes_an_object(results):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument('--ours', required=True)
-    parser.add_argument('--python', required=True)
-    parser.add_argument('--rounds', type=int, default=3)
-    parser.add_argument('--only', default='', help='rows whose titles have this')
-    parser.add_argument('--work', default='target/bench')
-    parser.add_argument('--write', help='the document to put the table into')
-    args = parser.parse_args()
-    limits.needed_tools()
-    place = LargePlace(os.path.abspath(args.work), [os.path.abspath(args.ours)], [os.path.abspath(args.python)])
+    args = command.arguments(__doc__, 3)
+    place = command.place_of(LargePlace, args)
     rows = LargeRows(place)
-    chosen = [row for row in rows.all() if args.only in row.title]
+    chosen = command.chosen(rows.all(), args)
     results = run_rows(chosen, place, args.rounds, lambda row, cells: table.times(row, cells, None))
     text = '\n'.join([
         machine(args) + ' Seconds: median (least-most) of %d.' % args.rounds, '',
@@ -68,9 +60,7 @@ def main():
         table.markdown(table.COSTS, [table.costs(row, cells) for row, cells in results]),
         bytes_an_object(results),
         growth(rows, place, args.rounds, args.only)])
-    print('\n' + text)
-    if args.write:
-        table.put_between(args.write, 'scale', text)
+    command.show(args, 'scale', text)
 
 
 if __name__ == '__main__':

@@ -8,10 +8,10 @@ Every row is run once by each program unmeasured (the page cache is warm then),
 then in turns, `--rounds` times each, with a `sync` before every run; then once
 under /usr/bin/time for the memory and once under strace for the bytes.
 """
-import argparse
 import os
 import sys
 
+import command
 import limits
 import table
 from machine import machine
@@ -22,25 +22,15 @@ from run import run_rows
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument('--ours', required=True)
-    parser.add_argument('--python', required=True)
-    parser.add_argument('--size', default='1G')
-    parser.add_argument('--gzip-size', default='128M')
-    parser.add_argument('--rounds', type=int, default=5)
-    parser.add_argument('--only', default='', help='rows whose titles have this')
-    parser.add_argument('--work', default='target/bench')
-    parser.add_argument('--write', help='the document to put the table into')
-    args = parser.parse_args()
-    limits.needed_tools()
-    place = Place(os.path.abspath(args.work), [os.path.abspath(args.ours)], [os.path.abspath(args.python)])
+    args = command.arguments(__doc__, 5, size='1G', gzip_size='128M')
+    place = command.place_of(Place, args)
     rows = Rows(place, parse_size(args.size), parse_size(args.gzip_size))
     source = os.path.join(place.database(rows.size), 'Data.fs')
     found = limits.measured(place, source, args.rounds)
     named = limits.of_rows(found)
     for name, took in found.items():
         print('limit: %-20s %.2f s' % (name, took), flush=True)
-    chosen = [row for row in rows.all() if args.only in row.title]
+    chosen = command.chosen(rows.all(), args)
     results = run_rows(chosen, place, args.rounds, lambda row, cells: table.times(row, cells, named.get(row.limit)))
     text = '\n'.join([
         '%s Database of %s; %s for gzip. Seconds: median (least-most) of %d.' % (
@@ -48,9 +38,7 @@ def main():
         table.markdown(table.TIMES, [table.times(row, cells, named.get(row.limit)) for row, cells in results]),
         table.markdown(('limit', 'seconds'), [(name, '%.2f' % took) for name, took in found.items()]),
         table.markdown(table.COSTS, [table.costs(row, cells) for row, cells in results])])
-    print('\n' + text)
-    if args.write:
-        table.put_between(args.write, 'scoreboard', text)
+    command.show(args, 'scoreboard', text)
 
 
 if __name__ == '__main__':

@@ -60,6 +60,11 @@ impl Boundary {
         Ok(found.map(|header| Boundary { pos: header.pos, last }))
     }
 
+    /// Where a walk came to between two transactions, the `last` of which it went through.
+    pub(crate) fn of_walk(pos: u64, last: Option<TransactionHeader>) -> Boundary {
+        Boundary { pos, last }
+    }
+
     /// The position in bytes.
     pub fn pos(&self) -> u64 {
         self.pos

@@ -13,6 +13,9 @@ use vfs::ReadAt;
 /// How often a place is looked at again when it changes under the eyes.
 const LOOKS_COUNT: u32 = 100;
 
+/// How much of a transaction is held back; a longer one is walked twice.
+const HELD_COUNT: usize = 1024;
+
 /// What a scan meets, in the order of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -39,6 +42,8 @@ pub struct Scan<'a> {
     met: Met,
     /// Whether a transaction is walked to its end before anything of it is met.
     is_careful: bool,
+    /// The transaction of which what was seen is held back, since its end was not seen yet.
+    held_pos: Option<u64>,
 }
 
 /// What the walker saw and nobody took yet.
@@ -71,10 +76,20 @@ impl<'a> Scan<'a> {
         }
         let walker = Walker::new(start.pos(), start.last_tid(), limit_pos);
         let (window, met) = (Window::new(source), Met::default());
-        Ok(Scan { source, window, walker, start, limit_pos, looks_count: 0, met, is_careful: false })
+        Ok(Scan {
+            source,
+            window,
+            walker,
+            start,
+            limit_pos,
+            looks_count: 0,
+            met,
+            is_careful: false,
+            held_pos: None,
+        })
     }
 
-    /// The same, and of a transaction that is broken nothing is met, as if it were not there. Each is walked twice.
+    /// The same, and of a transaction that is broken nothing is met, as if it were not there.
     pub fn careful(self) -> Scan<'a> {
         Scan { is_careful: true, ..self }
     }
@@ -86,7 +101,9 @@ impl<'a> Scan<'a> {
     /// [`Error::Shrunk`]; the medium's.
     pub fn step(&mut self) -> Result<Step, Error> {
         loop {
-            if let Some(step) = self.met.0.pop_front() {
+            if self.held_pos.is_none()
+                && let Some(step) = self.met.0.pop_front()
+            {
                 return Ok(step);
             }
             let (pos, len) = self.walker.wants();
@@ -96,9 +113,7 @@ impl<'a> Scan<'a> {
                 return Ok(Step::End(self.extent(pos, None)));
             } else if self.inspect(pos)?.is_ok() {
                 // The trailer first: so nobody sees a record of a transaction that is not all there.
-                if self.is_careful {
-                    self.walk_ahead(pos)?;
-                }
+                self.held_pos = self.is_careful.then_some(pos);
                 self.walk_on(pos, len)?;
             } else if let Some(kind) = self.look_again(pos)? {
                 return Ok(Step::End(self.extent(pos, Some(kind))));
@@ -111,6 +126,12 @@ impl<'a> Scan<'a> {
         self.walker.last().or(self.start.last())
     }
 
+    /// The boundary behind the transaction whose end was met last; `None` inside of one.
+    pub fn boundary(&self) -> Option<Boundary> {
+        let pos = self.walker.boundary_pos().filter(|_| self.met.0.is_empty())?;
+        Some(Boundary::of_walk(pos, self.last()))
+    }
+
     /// The `len` bytes from `pos` on, or fewer where the source ends; near what was met last they cost no read.
     ///
     /// # Errors
@@ -121,7 +142,11 @@ impl<'a> Scan<'a> {
 
     fn walk_on(&mut self, pos: u64, len: usize) -> Result<(), Error> {
         let transaction_pos = self.walker.transaction_pos();
-        let bytes = self.window.bytes(pos, len)?;
+        // What is met of it will be asked for.
+        let bytes = match self.held_pos {
+            Some(held_pos) => self.window.bytes_keeping(held_pos, pos, len)?,
+            None => self.window.bytes(pos, len)?,
+        };
         if bytes.len() < len {
             return Err(Error::Shrunk { pos: transaction_pos, end_pos: self.source.len()? });
         }
@@ -130,6 +155,9 @@ impl<'a> Scan<'a> {
         }
         if let (Some(_), Some(last)) = (self.walker.boundary_pos(), self.walker.last()) {
             self.met.0.push_back(Step::Finished(last));
+            self.held_pos = None;
+        } else if let Some(held_pos) = self.held_pos.take_if(|_| self.met.0.len() >= HELD_COUNT) {
+            self.walk_ahead(held_pos)?;
         }
         Ok(())
     }
@@ -279,3 +307,6 @@ fn broken(halt: Halt, pos: u64, limit_pos: u64) -> Damage {
         _ => Damage { transaction_pos: pos, pos, kind: DamageKind::Unfinished { limit_pos } },
     }
 }
+
+#[cfg(test)]
+mod tests;

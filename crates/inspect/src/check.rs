@@ -6,9 +6,12 @@ mod records;
 pub use finding::{Finding, FindingKind, Severity};
 
 use crate::Error;
-use crate::data::DataReader;
+use crate::data::{DataReader, Unreadable};
+use crate::spans::{Span, look_at_records};
 use crate::sweep::{LostSpan, Met, Sweep};
-use filestorage::{Extent, Problem, Step, Tid, TransactionHeader, UnfinishedKind, UnfinishedTail};
+use filestorage::{
+    Extent, Problem, RecordData, RecordHeader, Step, Tid, TransactionHeader, UnfinishedKind, UnfinishedTail,
+};
 use pickle::record::RecordScanner;
 use records::Records;
 use vfs::ReadAt;
@@ -44,7 +47,7 @@ pub struct CheckSummary {
 }
 
 /// Checks all of `source` and hands what is wrong or strange to `each`, in the order of the file; then what is wrong
-/// with data that is current.
+/// with the data of the records.
 ///
 /// Memory: the index, about 7 bytes an object; besides the largest record.
 ///
@@ -61,13 +64,10 @@ pub fn check(
         telling: Telling { each, summary: CheckSummary::default() },
         records: Records::default(),
         scanner: RecordScanner::default(),
-        reader: DataReader::default(),
         is_packed: true,
     };
-    checking.structure()?;
-    if !request.deep {
-        checking.current_data()?;
-    }
+    let spans = checking.structure()?;
+    checking.data(&spans)?;
     let mut summary = checking.telling.summary;
     summary.objects_count = checking.records.index.len();
     Ok(summary)
@@ -95,13 +95,12 @@ struct Checking<'a> {
     telling: Telling<'a>,
     records: Records,
     scanner: RecordScanner,
-    reader: DataReader,
     /// Whether all transactions up to here are packed ones.
     is_packed: bool,
 }
 
 impl Checking<'_> {
-    fn structure(&mut self) -> Result<(), Error> {
+    fn structure(&mut self) -> Result<Vec<Span>, Error> {
         let mut sweep = Sweep::new(self.source)?;
         loop {
             match sweep.step()? {
@@ -111,14 +110,14 @@ impl Checking<'_> {
                     for kind in self.records.check(self.source, &header, data)? {
                         self.telling.tell(&Finding::of_record(&header, kind))?;
                     }
-                    if self.request.deep {
-                        self.data(&mut sweep, &header, data)?;
-                    }
                 }
                 Met::Step(Step::Problem(problem)) => self.problem(problem)?,
                 Met::Step(Step::Finished(_) | Step::End(_)) => {}
                 Met::Lost(lost) => self.lost(lost)?,
-                Met::End(extent) => return self.end(extent),
+                Met::End(extent) => {
+                    self.end(extent)?;
+                    return Ok(sweep.into_spans());
+                }
             }
         }
     }
@@ -173,32 +172,42 @@ impl Checking<'_> {
         self.telling.tell(&Finding { pos: extent.end_pos, tid: None, oid: None, kind })
     }
 
-    /// The data of every object as it is now.
-    fn current_data(&mut self) -> Result<(), Error> {
-        let mut sweep = Sweep::new(self.source)?;
-        loop {
-            match sweep.step()? {
-                Met::Step(Step::Record(header, data))
-                    if self.records.index.get(header.oid) == Some(header.pos) =>
-                {
-                    self.data(&mut sweep, &header, data)?;
+    /// What is in the records: in those that are current, or in all.
+    fn data(&mut self, spans: &[Span]) -> Result<(), Error> {
+        let (source, deep, index) = (self.source, self.request.deep, &self.records.index);
+        look_at_records(
+            source,
+            spans,
+            |looked: &mut Looked, sweep, header, data| {
+                if deep || index.get(header.oid) == Some(header.pos) {
+                    looked.look(source, sweep, header, data)?;
                 }
-                Met::Step(_) | Met::Lost(_) => {}
-                Met::End(_) => return Ok(()),
-            }
-        }
+                Ok(())
+            },
+            |looked| looked.findings.iter().try_for_each(|finding| self.telling.tell(finding)),
+        )
     }
+}
 
-    fn data(
+/// What was found in the data of one span.
+#[derive(Default)]
+struct Looked {
+    reader: DataReader,
+    scanner: RecordScanner,
+    findings: Vec<Finding>,
+}
+
+impl Looked {
+    fn look(
         &mut self,
+        source: &dyn ReadAt,
         sweep: &mut Sweep<'_>,
-        header: &filestorage::RecordHeader,
-        data: filestorage::RecordData,
+        header: &RecordHeader,
+        data: RecordData,
     ) -> Result<(), Error> {
-        let kind = match self.reader.read(self.source, sweep, header, data)? {
-            Ok(None) => return Ok(()),
-            // Told where the record was met.
-            Err(crate::data::Unreadable::Astray(_)) => return Ok(()),
+        let kind = match self.reader.read(source, sweep, header, data)? {
+            // Where it leads astray, that was told where the record was met.
+            Ok(None) | Err(Unreadable::Astray(_)) => return Ok(()),
             Err(reason) => FindingKind::Data { reason: reason.to_string() },
             Ok(Some(bytes)) => match self.scanner.scan(bytes, &mut |_| {}) {
                 Ok(_) => return Ok(()),
@@ -208,7 +217,8 @@ impl Checking<'_> {
                 Err(error) => FindingKind::Data { reason: format!("its pickles cannot be read: {error}") },
             },
         };
-        self.telling.tell(&Finding::of_record(header, kind))
+        self.findings.push(Finding::of_record(header, kind));
+        Ok(())
     }
 }
 

@@ -3,8 +3,7 @@
 use crate::Error;
 use crate::data::DataReader;
 use crate::objects::{Objects, Presence};
-use crate::sweep::{Met, Sweep};
-use filestorage::{Oid, RecordHeader, Step, Tid};
+use filestorage::{Oid, RecordHeader, Tid};
 use pickle::record::{ClassName, RecordScanner, Reference};
 use std::collections::{HashMap, VecDeque};
 use vfs::ReadAt;
@@ -45,23 +44,28 @@ pub fn referrers(
     each: &mut dyn FnMut(Object) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let objects = Objects::of(source, &mut |_| Ok(()))?;
-    let (mut sweep, mut reader, mut scanner) =
-        (Sweep::new(source)?, DataReader::default(), RecordScanner::default());
-    loop {
-        match sweep.step()? {
-            Met::Step(Step::Record(header, data)) if objects.is_current(&header) => {
-                let Ok(Some(bytes)) = reader.read(source, &mut sweep, &header, data)? else { continue };
-                let mut refers = false;
-                // What cannot be read is told by `refs`.
-                let _ = scanner.scan(bytes, &mut |reference| refers |= strong(&reference) == Some(oid));
-                if refers {
-                    each(object(&header, bytes))?;
-                }
+    objects.look_at_current(
+        source,
+        |found: &mut Referrers, sweep, header, data| {
+            let Ok(Some(bytes)) = found.reader.read(source, sweep, header, data)? else { return Ok(()) };
+            let mut refers = false;
+            // What cannot be read is told by `refs`.
+            let _ = found.scanner.scan(bytes, &mut |reference| refers |= strong(&reference) == Some(oid));
+            if refers {
+                found.objects.push(object(header, bytes));
             }
-            Met::Step(_) | Met::Lost(_) => {}
-            Met::End(_) => return Ok(()),
-        }
-    }
+            Ok(())
+        },
+        |found| found.objects.into_iter().try_for_each(&mut *each),
+    )
+}
+
+/// Those in one span.
+#[derive(Default)]
+struct Referrers {
+    reader: DataReader,
+    scanner: RecordScanner,
+    objects: Vec<Object>,
 }
 
 /// The shortest way from the root to an object.

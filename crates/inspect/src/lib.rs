@@ -17,6 +17,7 @@ mod log;
 mod objects;
 mod refs;
 mod salvage;
+mod spans;
 mod sweep;
 mod tail;
 

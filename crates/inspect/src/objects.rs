@@ -1,8 +1,11 @@
 //! Which objects there are now, and where.
 
 use crate::Error;
+use crate::spans::{Span, look_at_records};
 use crate::sweep::{LostSpan, Met, Sweep};
-use filestorage::{Index, Oid, RecordData, RecordHeader, Resolved, Step, data_of, record_at, resolve};
+use filestorage::{
+    Index, Oid, RecordData, RecordHeader, Resolved, Step, TransactionHeader, data_of, record_at, resolve,
+};
 use std::collections::BTreeSet;
 use vfs::ReadAt;
 
@@ -11,6 +14,15 @@ pub(crate) struct Objects {
     index: Index,
     /// Those of which the last record says that they do not exist.
     gone: BTreeSet<Oid>,
+    spans: Vec<Span>,
+}
+
+/// What is met besides records while objects are looked for.
+pub(crate) enum Beside {
+    /// A transaction that is sound.
+    #[expect(dead_code, reason = "for what comes")]
+    Transaction(TransactionHeader),
+    Lost(LostSpan),
 }
 
 /// Whether an object is there.
@@ -24,24 +36,58 @@ pub(crate) enum Presence {
 }
 
 impl Objects {
-    /// Those of `source`; what is lost is told.
+    /// Those of `source`; what is met besides is told.
     ///
     /// # Errors
-    /// Where nothing looks like a database, where it cannot be read, and those of `lost`.
+    /// Where nothing looks like a database, where it cannot be read, and those of `beside`.
     pub(crate) fn of(
         source: &dyn ReadAt,
-        lost: &mut dyn FnMut(LostSpan) -> Result<(), Error>,
+        beside: &mut dyn FnMut(Beside) -> Result<(), Error>,
     ) -> Result<Objects, Error> {
-        let mut objects = Objects { index: Index::new(), gone: BTreeSet::new() };
+        let mut objects = Objects { index: Index::new(), gone: BTreeSet::new(), spans: Vec::new() };
         let mut sweep = Sweep::new(source)?;
         loop {
             match sweep.step()? {
                 Met::Step(Step::Record(header, data)) => objects.note(source, &header, data)?,
+                Met::Step(Step::Finished(header)) => beside(Beside::Transaction(header))?,
                 Met::Step(_) => {}
-                Met::Lost(span) => lost(span)?,
-                Met::End(_) => return Ok(objects),
+                Met::Lost(span) => beside(Beside::Lost(span))?,
+                Met::End(_) => break,
             }
         }
+        objects.spans = sweep.into_spans();
+        Ok(objects)
+    }
+
+    /// Hands every record to `look`, whether it is current with it, and what it made of each span to `each`, in the order
+    /// of the file.
+    ///
+    /// # Errors
+    /// The medium's, and those of both.
+    pub(crate) fn look_at_records<T: Default + Send>(
+        &self,
+        source: &dyn ReadAt,
+        look: impl Fn(&mut T, &mut Sweep<'_>, &RecordHeader, RecordData) -> Result<(), Error> + Sync,
+        each: impl FnMut(T) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        look_at_records(source, &self.spans, look, each)
+    }
+
+    /// Hands the current record of every object to `look`, and what it made of each span to `each`, in the order of the
+    /// file.
+    ///
+    /// # Errors
+    /// The medium's, and those of both.
+    pub(crate) fn look_at_current<T: Default + Send>(
+        &self,
+        source: &dyn ReadAt,
+        look: impl Fn(&mut T, &mut Sweep<'_>, &RecordHeader, RecordData) -> Result<(), Error> + Sync,
+        each: impl FnMut(T) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let look_at_one = |found: &mut T, sweep: &mut Sweep<'_>, header: &RecordHeader, data| {
+            if self.is_current(header) { look(found, sweep, header, data) } else { Ok(()) }
+        };
+        self.look_at_records(source, look_at_one, each)
     }
 
     fn note(&mut self, source: &dyn ReadAt, header: &RecordHeader, data: RecordData) -> Result<(), Error> {

@@ -2,9 +2,9 @@
 
 use crate::Error;
 use crate::data::DataReader;
-use crate::objects::{Objects, Presence};
-use crate::sweep::{LostSpan, Met, Sweep};
-use filestorage::{Oid, RecordData, RecordHeader, Step, Tid};
+use crate::objects::{Beside, Objects, Presence};
+use crate::sweep::{LostSpan, Sweep};
+use filestorage::{Oid, RecordData, RecordHeader, Tid};
 use pickle::record::{ClassName, RecordScanner, Reference};
 use vfs::ReadAt;
 
@@ -88,56 +88,64 @@ pub fn refs(
     source: &dyn ReadAt,
     each: &mut dyn FnMut(RefsFinding) -> Result<(), Error>,
 ) -> Result<RefsSummary, Error> {
-    let objects = Objects::of(source, &mut |lost| each(RefsFinding::Lost(lost)))?;
-    let mut looking = Looking {
+    let objects = Objects::of(source, &mut |beside| match beside {
+        Beside::Lost(lost) => each(RefsFinding::Lost(lost)),
+        Beside::Transaction(_) => Ok(()),
+    })?;
+    let mut summary = RefsSummary::default();
+    objects.look_at_current(
         source,
-        objects: &objects,
-        scanner: RecordScanner::default(),
-        summary: RefsSummary::default(),
-    };
-    let (mut sweep, mut reader) = (Sweep::new(source)?, DataReader::default());
-    loop {
-        match sweep.step()? {
-            Met::Step(Step::Record(header, data)) if objects.is_current(&header) => {
-                for finding in looking.look(&mut sweep, &mut reader, &header, data)? {
-                    each(finding)?;
-                }
-            }
-            Met::Step(_) | Met::Lost(_) => {}
-            Met::End(_) => return Ok(looking.summary),
-        }
+        |looked: &mut Looked, sweep, header, data| looked.look(source, &objects, sweep, header, data),
+        |looked| {
+            summary.add(&looked.summary);
+            looked.findings.into_iter().try_for_each(&mut *each)
+        },
+    )?;
+    Ok(summary)
+}
+
+impl RefsSummary {
+    fn add(&mut self, other: &RefsSummary) {
+        self.objects_count += other.objects_count;
+        self.references_count += other.references_count;
+        self.dangling_count += other.dangling_count;
+        self.unreadable_count += other.unreadable_count;
     }
 }
 
-struct Looking<'a> {
-    source: &'a dyn ReadAt,
-    objects: &'a Objects,
+/// What was found in one span.
+#[derive(Default)]
+struct Looked {
+    reader: DataReader,
     scanner: RecordScanner,
     summary: RefsSummary,
+    findings: Vec<RefsFinding>,
 }
 
-impl Looking<'_> {
+impl Looked {
     fn look(
         &mut self,
+        source: &dyn ReadAt,
+        objects: &Objects,
         sweep: &mut Sweep<'_>,
-        reader: &mut DataReader,
         header: &RecordHeader,
         data: RecordData,
-    ) -> Result<Vec<RefsFinding>, Error> {
+    ) -> Result<(), Error> {
         let RecordHeader { oid, tid, pos, .. } = *header;
-        let bytes = match reader.read(self.source, sweep, header, data)? {
+        let Looked { reader, scanner, summary, findings } = self;
+        let bytes = match reader.read(source, sweep, header, data)? {
             Ok(Some(bytes)) => bytes,
-            Ok(None) => return Ok(Vec::new()),
+            Ok(None) => return Ok(()),
             Err(reason) => {
-                self.summary.objects_count += 1;
-                self.summary.unreadable_count += 1;
+                summary.objects_count += 1;
+                summary.unreadable_count += 1;
                 let (class, reason) = (String::new(), reason.to_string());
-                return Ok(vec![RefsFinding::Unreadable { oid, tid, pos, class, reason }]);
+                findings.push(RefsFinding::Unreadable { oid, tid, pos, class, reason });
+                return Ok(());
             }
         };
-        self.summary.objects_count += 1;
+        summary.objects_count += 1;
         let mut references = Vec::new();
-        let Looking { objects, scanner, summary, .. } = self;
         let scanned = scanner.scan(bytes, &mut |reference| {
             let Reference::Strong { oid, class } = reference else { return };
             summary.references_count += 1;
@@ -148,7 +156,6 @@ impl Looking<'_> {
             }
         });
         let class = || ClassName::of_record(bytes).to_string();
-        let mut findings = Vec::new();
         if let Err(error) = scanned {
             summary.unreadable_count += 1;
             let reason = format!("its pickles cannot be read: {error}");
@@ -158,7 +165,7 @@ impl Looking<'_> {
             summary.dangling_count += references.len() as u64;
             findings.push(RefsFinding::Dangling(Dangling { oid, tid, pos, class: class(), references }));
         }
-        Ok(findings)
+        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! A scan that goes on behind damage. What is in a broken transaction is lost as a whole.
 
 use crate::Error;
+use crate::spans::{Span, Spans};
 use filestorage::{Boundary, Damage, Extent, Scan, Step};
 use std::fmt;
 use vfs::ReadAt;
@@ -63,6 +64,7 @@ pub(crate) struct Sweep<'a> {
     source: &'a dyn ReadAt,
     scan: Option<Scan<'a>>,
     lost: Option<LostSpan>,
+    spans: Spans,
 }
 
 impl<'a> Sweep<'a> {
@@ -81,7 +83,17 @@ impl<'a> Sweep<'a> {
             }
             Err(error) => return Err(error.into()),
         };
-        Ok(Sweep { source, scan: Some(Scan::new(source, start)?.careful()), lost })
+        let scan = Scan::new(source, start)?.careful();
+        Ok(Sweep { source, scan: Some(scan), lost, spans: Spans::from(start) })
+    }
+
+    /// A sweep over what `head` has from `start` on, of which another one found that it is sound.
+    ///
+    /// # Errors
+    /// The medium's.
+    pub(crate) fn again(head: &'a dyn ReadAt, start: Boundary) -> Result<Sweep<'a>, Error> {
+        let scan = Scan::new(head, start)?;
+        Ok(Sweep { source: head, scan: Some(scan), lost: None, spans: Spans::from(start) })
     }
 
     /// The next thing that is met.
@@ -95,7 +107,12 @@ impl<'a> Sweep<'a> {
         let Some(scan) = &mut self.scan else { return Ok(Met::End(None)) };
         match scan.step() {
             Ok(Step::End(extent)) => Ok(Met::End(Some(extent))),
-            Ok(step) => Ok(Met::Step(step)),
+            Ok(step) => {
+                if let Step::Finished(_) = step {
+                    self.spans.reach(scan.boundary());
+                }
+                Ok(Met::Step(step))
+            }
             Err(filestorage::Error::Damage(damage)) => self.go_on_behind(damage).map(Met::Lost),
             Err(error) => Err(error.into()),
         }
@@ -106,11 +123,17 @@ impl<'a> Sweep<'a> {
         let last = self.scan.as_ref().and_then(Scan::last);
         let next = Boundary::behind(self.source, pos + 1, last)?;
         self.scan = next.map(|next| Scan::new(self.source, next).map(Scan::careful)).transpose()?;
+        self.spans.go_on_at(next);
         let end_pos = match next {
             Some(next) => next.pos(),
             None => self.source.len()?,
         };
         Ok(LostSpan { pos, end_pos, cause: Cause::Damage(damage) })
+    }
+
+    /// What was met so far, without what is lost.
+    pub(crate) fn into_spans(self) -> Vec<Span> {
+        self.spans.into_all()
     }
 
     /// The `len` bytes from `pos` on; near what was met last they cost no read.

@@ -75,7 +75,7 @@ impl Records {
         let is_excused = previous_pos == expected_pos
             || previous_pos >= pos
             || previous_pos == 0 && self.is_packed
-            || self.is_lost(previous_pos);
+            || previous_pos != 0 && self.is_lost(previous_pos);
         (!is_excused).then_some(FindingKind::Previous { previous_pos, expected_pos })
     }
 

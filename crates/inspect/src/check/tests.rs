@@ -165,6 +165,20 @@ fn a_back_pointer_into_what_reaches_over_the_end_is_one_finding() {
     crate::refs(&bytes, &mut |_| Ok(())).unwrap();
 }
 
+/// Fuzzing found it: with the magic lost, too, position 0 was taken for one of a record that may stand there.
+#[test]
+fn no_previous_record_is_not_one_in_the_lost_magic() {
+    let mut bytes = sample("undo.fs");
+    // T2 at 249 has the second record of oid 1, at 283.
+    bytes[283 + 16..283 + 24].fill(0);
+    let told = |bytes: &[u8]| {
+        found(bytes, false).0.iter().map(|finding| (finding.kind.word(), finding.pos)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&bytes), [("previous", 283)]);
+    bytes[3] = 0xfe;
+    assert_eq!(told(&bytes), [("lost", 0), ("previous", 283)]);
+}
+
 #[test]
 fn times_that_cannot_be_are_told() {
     let bytes = sample("plain.fs");

@@ -14,7 +14,10 @@ impl<R: Read> Machine<'_, R> {
     pub(super) fn integer(&mut self, opcode: u8) -> Result<(), LoadError> {
         let number = match opcode {
             op::INT => return self.int_line(),
-            op::LONG => self.decimal_line()?,
+            op::LONG => {
+                let line = self.line("an integer in text")?;
+                self.decimal(line.strip_suffix(b"L").unwrap_or(&line))?
+            }
             op::BININT => i64::from(i32::from_le_bytes(self.input.array("a 4-byte integer")?)),
             op::BININT1 => i64::from(self.input.byte("a 1-byte integer")?),
             op::BININT2 => i64::from(u16::from_le_bytes(self.input.array("a 2-byte integer")?)),
@@ -58,7 +61,7 @@ impl<R: Read> Machine<'_, R> {
     /// A line with a decimal number; an L behind it marks a Python 2 long.
     pub(super) fn decimal_line(&mut self) -> Result<i64, LoadError> {
         let line = self.line("an integer in text")?;
-        self.decimal(line.strip_suffix(b"L").unwrap_or(&line))
+        self.decimal(&line)
     }
 
     fn decimal(&self, digits: &[u8]) -> Result<i64, LoadError> {

@@ -8,25 +8,33 @@
 //! * [`salvage()`]: a new database of what can be read.
 //! * [`log()`]: the transactions; [`tail()`]: the last ones; [`dump()`]: with every record.
 
+mod amount;
 mod check;
+mod classes;
 mod data;
 mod dump;
 mod error;
 mod graph;
+mod histogram;
+mod links;
 mod log;
 mod objects;
 mod refs;
 mod salvage;
 mod spans;
+mod stats;
 mod sweep;
 mod tail;
 
+pub use amount::Amount;
 pub use check::{CheckRequest, CheckSummary, Finding, FindingKind, Severity, check};
 pub use dump::{Dumped, DumpedState, dump};
 pub use error::Error;
 pub use graph::{Object, Path, path, referrers};
+pub use histogram::Histogram;
 pub use log::{LogEntry, LogFilter, log};
 pub use refs::{BadReference, Dangling, Reason, RefsFinding, RefsSummary, refs};
 pub use salvage::{SalvageSummary, Skipped, salvage};
+pub use stats::{ClassStats, Day, Stats, stats};
 pub use sweep::{Cause, LostSpan};
 pub use tail::tail;

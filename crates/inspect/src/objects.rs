@@ -20,7 +20,6 @@ pub(crate) struct Objects {
 /// What is met besides records while objects are looked for.
 pub(crate) enum Beside {
     /// A transaction that is sound.
-    #[expect(dead_code, reason = "for what comes")]
     Transaction(TransactionHeader),
     Lost(LostSpan),
 }

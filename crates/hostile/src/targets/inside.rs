@@ -5,7 +5,7 @@ use crate::within;
 use filestorage::{Boundary, Error, Nothing, Tid, committed_end};
 use inspect::{
     CheckRequest, CheckSummary, Dumped, Finding, FindingKind, LogEntry, LogFilter, check, dump, log, refs,
-    salvage, tail,
+    salvage, stats, tail,
 };
 use std::collections::BTreeSet;
 use vfs::ReadAt;
@@ -28,6 +28,7 @@ pub(super) fn run(data: &[u8]) {
     assert!(deep_findings.iter().all(|finding| finding.pos <= data.len() as u64));
     lost_is_what_ends_a_scan(&file, &shallow, &findings);
     within(limit_len, || referred(&file, &shallow, &findings));
+    within(limit_len, || counted(&file, &shallow));
     within(limit_len, || logged(&file, &shallow));
     within(limit_len, || salvaged(&file, &shallow, &deep_findings));
 }
@@ -101,6 +102,26 @@ fn referred(file: &dyn ReadAt, summary: &CheckSummary, findings: &[Finding]) {
     if findings.iter().filter(unreadable).count() == 0 {
         assert_eq!(found.unreadable_count, 0);
     }
+}
+
+/// Every transaction and record is counted once, every object that exists once.
+fn counted(file: &dyn ReadAt, summary: &CheckSummary) {
+    let mut lost_len = 0;
+    let found = stats(file, &mut |lost| {
+        lost_len += lost.len();
+        Ok(())
+    });
+    let found = found.unwrap();
+    assert_eq!((lost_len, found.lost_len), (summary.lost_len, summary.lost_len));
+    assert_eq!(found.transactions.count, summary.transactions_count);
+    assert_eq!(found.all.revisions.count, summary.records_count);
+    assert!(found.transactions.len + found.lost_len <= found.source_len);
+    assert_eq!(found.days.iter().map(|day| day.transactions.len).sum::<u64>(), found.transactions.len);
+    let counted = found.object_lens.bins().map(|(_, amount)| amount.count).sum::<u64>();
+    let referring = refs(file, &mut |_| Ok(())).unwrap().objects_count;
+    assert_eq!((found.all.objects.count, counted), (referring, referring));
+    assert!(found.all.unreachable.count <= found.all.objects.count);
+    assert!(found.all.unreachable.len <= found.all.objects.len);
 }
 
 fn logged(file: &dyn ReadAt, summary: &CheckSummary) {

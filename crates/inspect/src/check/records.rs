@@ -2,7 +2,7 @@
 
 use super::FindingKind;
 use crate::Error;
-use filestorage::{Index, RecordData, RecordHeader, Resolved, Status, TransactionHeader, resolve};
+use filestorage::{Index, Magic, RecordData, RecordHeader, Resolved, Status, TransactionHeader, resolve};
 use vfs::ReadAt;
 
 /// Positions from here on do not fit into an index.
@@ -75,11 +75,13 @@ impl Records {
         let is_excused = previous_pos == expected_pos
             || previous_pos >= pos
             || previous_pos == 0 && self.is_packed
-            || previous_pos != 0 && self.is_lost(previous_pos);
+            || self.is_lost(previous_pos);
         (!is_excused).then_some(FindingKind::Previous { previous_pos, expected_pos })
     }
 
+    /// Whether a record may stand there that cannot be read; none does in the magic.
     fn is_lost(&self, pos: u64) -> bool {
-        self.lost.iter().any(|(start_pos, end_pos)| (*start_pos..*end_pos).contains(&pos))
+        pos >= Magic::LEN
+            && self.lost.iter().any(|(start_pos, end_pos)| (*start_pos..*end_pos).contains(&pos))
     }
 }

@@ -38,6 +38,8 @@ pub enum Verb {
     Tail(TailArgs),
     /// List every transaction and every data record.
     Dump(DumpArgs),
+    /// Tell what a database is made of: by class, by size, by day, and what a pack would free.
+    Stats(StatsArgs),
     /// Make a new database of what can be read of a damaged one.
     ///
     /// Every sound transaction is copied; what is skipped is told. The old file is only read. Exit status: 0 all was
@@ -68,6 +70,13 @@ impl Source {
     /// The database at `path`.
     pub fn of_file(path: &Path) -> Source {
         Source { file: Some(path.to_owned()), repository: None, at: None }
+    }
+
+    /// What it is, for titles.
+    pub fn shown(&self) -> String {
+        let path = self.file.as_ref().or(self.repository.as_ref());
+        let at = self.at.as_ref().map_or_else(String::new, |at| format!(" at {at}"));
+        path.map_or_else(String::new, |path| path.display().to_string()) + &at
     }
 }
 
@@ -194,6 +203,23 @@ pub enum DumpFormat {
     Fsdump,
 }
 
+/// `repozo stats`
+#[derive(Debug, Args)]
+pub struct StatsArgs {
+    /// What is looked into.
+    #[command(flatten)]
+    pub source: Source,
+    /// How many classes are told one by one, the largest ones.
+    #[arg(long, value_name = "COUNT", default_value_t = 20, conflicts_with = "json")]
+    pub limit: usize,
+    /// Write a page with plots as well; it needs no network.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `repozo salvage`
 #[derive(Debug, Args)]
 pub struct SalvageArgs {
@@ -263,8 +289,19 @@ mod tests {
 
     #[test]
     fn only_verbs_are_taken_from_the_old_face() {
-        for line in ["check x", "refs", "why", "referrers", "log", "tail", "dump", "salvage", "index", "help"]
-        {
+        for line in [
+            "check x",
+            "refs",
+            "why",
+            "referrers",
+            "log",
+            "tail",
+            "dump",
+            "stats",
+            "salvage",
+            "index",
+            "help",
+        ] {
             assert!(has_verb(&words(line)), "{line}");
         }
         for line in ["-B", "--help", "-V -r check", "backups", "Check"] {

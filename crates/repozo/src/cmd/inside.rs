@@ -10,6 +10,7 @@ mod opened;
 mod python;
 mod refs;
 mod salvage;
+mod stats;
 mod tail;
 mod words;
 
@@ -44,6 +45,7 @@ pub(crate) fn execute(
         Verb::Log(args) => look(&ctx, &args.source, |watched| log::run(args, watched, out)),
         Verb::Tail(args) => look(&ctx, &args.source, |watched| tail::run(args, watched, out)),
         Verb::Dump(args) => look(&ctx, &args.source, |watched| dump::run(args, watched, out)),
+        Verb::Stats(args) => stats::run(args, &ctx, out),
         Verb::Salvage(args) => salvage::run(args, &ctx, out),
         Verb::Index(args) => index::run(args, &ctx, out),
     };

@@ -10,6 +10,8 @@ pub(super) enum Failure {
     Common(Error),
     /// What is looked into is no database.
     NoDatabase { path: PathBuf, error: filestorage::Error },
+    /// What has the name of a page is none.
+    Taken { path: PathBuf },
     /// What was found cannot be written.
     Output(io::Error),
 }
@@ -36,6 +38,10 @@ impl Failure {
         match self {
             Failure::Common(error) => report::text(error),
             Failure::NoDatabase { path, error } => report::one_line(&format!("{}: {error}", path.display())),
+            Failure::Taken { path } => report::one_line(&format!(
+                "{}: it is not a page of repozo stats, and is not written over: give another name",
+                path.display()
+            )),
             Failure::Output(error) => report::output_text(error),
         }
     }

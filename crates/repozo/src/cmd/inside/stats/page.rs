@@ -1,0 +1,134 @@
+//! The figures of a database as one page with plots, which needs nothing else.
+
+use super::super::failure::Failure;
+use super::{bytes, count, pack_text, percent, plot, share, total_text};
+use classic::Context;
+use inspect::{ClassStats, Histogram, Stats};
+use maud::{Markup, PreEscaped, html};
+use std::io::ErrorKind;
+use std::path::Path;
+use vfs::Op;
+
+/// By this a page of ours is known, so that nothing else is overwritten.
+const MARK: &str = "<!DOCTYPE html><html lang=\"en\" data-by=\"repozo stats\">";
+
+/// Classes that are shown one by one.
+const CLASSES_COUNT: usize = 40;
+
+const STYLE: &str = "
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 62rem; padding: 0 1rem; color: #1d2733; background: #fff }
+h1 { font-size: 1.4rem; margin-bottom: .2rem; overflow-wrap: anywhere } h2 { font-size: 1.1rem; margin: 2rem 0 .4rem }
+p { margin: .2rem 0 } svg { width: 100%; height: auto } svg text { font-family: system-ui, sans-serif }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
+th, td { text-align: right; padding: .25rem .6rem; border-bottom: 1px solid #e3e8ee; white-space: nowrap }
+th { font-weight: 600; color: #5a6878 } th:first-child, td:first-child { text-align: left; padding-left: 0; white-space: normal; overflow-wrap: anywhere }
+.bar { display: flex; height: .4rem; margin-top: .15rem } .now { background: #2f6fb2 } .old { background: #b9cfe6 }
+.key { display: inline-block; width: .8rem; height: .8rem; vertical-align: -.08rem; margin: 0 .3rem 0 .8rem }
+tr.all td { font-weight: 600 } .note { color: #5a6878 }
+";
+
+/// Whether a page may be put there.
+///
+/// # Errors
+/// Where something else has the name.
+pub(super) fn check_target(ctx: &Context<'_>, path: &Path) -> Result<(), Failure> {
+    let mut head = vec![0; MARK.len()];
+    let found = ctx.fs.open(path).and_then(|file| file.read_full_at(0, &mut head));
+    match found {
+        Ok(len) if head[..len] == *MARK.as_bytes() => Ok(()),
+        Ok(_) => Err(Failure::Taken { path: path.to_owned() }),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(classic::Error::from(vfs::Error::new(Op::Open, path, error)).into()),
+    }
+}
+
+/// The page of a database that is called `name`.
+pub(super) fn of(name: &str, stats: &Stats) -> String {
+    let body = html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width";
+            title { "repozo stats: " (name) }
+            style { (PreEscaped(STYLE)) }
+        }
+        body {
+            h1 { (name) }
+            p { (total_text(stats)) }
+            p { (pack_text(stats)) }
+            @if stats.lost_len > 0 { p { b { (bytes(stats.lost_len)) " cannot be read." } } }
+            h2 { "Growth" }
+            p.note { "What the file has of each day, summed up. What packs removed is not there any more." }
+            (plotted(&plot::growth(&stats.days)))
+            h2 { "Bytes by class" }
+            (classes(stats))
+            (lengths("Transactions by length", &stats.transaction_lens))
+            (lengths("Objects by length of their data", &stats.object_lens))
+        }
+    };
+    format!("{MARK}{}</html>\n", body.into_string())
+}
+
+fn plotted(svg: &Option<String>) -> Markup {
+    html! {
+        @match svg {
+            Some(svg) => (PreEscaped(svg)),
+            None => p { "There is nothing to be plotted." },
+        }
+    }
+}
+
+fn lengths(title: &str, lens: &Histogram) -> Markup {
+    html! {
+        h2 { (title) }
+        (plotted(&plot::lengths(lens)))
+    }
+}
+
+fn classes(stats: &Stats) -> Markup {
+    let largest_len = stats.classes.first().map_or(0, |class| class.revisions.len);
+    let rest = stats.classes.len().saturating_sub(CLASSES_COUNT);
+    html! {
+        p.note {
+            span.key.now {} "what the objects are now"
+            span.key.old {} "old revisions"
+        }
+        table {
+            tr {
+                th { "class" } th { "objects" } th { "revisions" } th { "now" } th { "old" } th { "a pack frees" } th { }
+            }
+            @for class in stats.classes.iter().take(CLASSES_COUNT) {
+                (row(&class.class, class, Some(largest_len)))
+            }
+            @if rest > 0 {
+                (row(&format!("{} more", count(rest as u64)), &stats.smaller_than(CLASSES_COUNT), None))
+            }
+            tr.all { (cells(&html! { "all" }, &stats.all)) }
+        }
+    }
+}
+
+fn row(name: &str, class: &ClassStats, largest_len: Option<u64>) -> Markup {
+    let width = |len, whole| format!("width: {:.2}%", share(len, whole) * 100.0);
+    let first = html! {
+        (name)
+        @if let Some(largest_len) = largest_len {
+            div.bar {
+                div.now style=(width(class.objects.len, largest_len)) {}
+                div.old style=(width(class.historic_len(), largest_len)) {}
+            }
+        }
+    };
+    html! { tr { (cells(&first, class)) } }
+}
+
+fn cells(first: &Markup, class: &ClassStats) -> Markup {
+    html! {
+        td { (first) }
+        td { (count(class.objects.count)) }
+        td { (count(class.revisions.count)) }
+        td { (bytes(class.objects.len)) }
+        td { (bytes(class.historic_len())) }
+        td { (bytes(class.freed_len())) }
+        td { (percent(class.freed_len(), class.revisions.len)) }
+    }
+}

@@ -87,6 +87,19 @@ impl DataReader {
     ) -> Result<Data<'r>, Error> {
         stored(source, Some(sweep), &mut self.far, header, data)
     }
+
+    /// The data of a record that stands anywhere, as it is stored.
+    ///
+    /// # Errors
+    /// The medium's.
+    pub(crate) fn read_stored_at<'r>(
+        &'r mut self,
+        source: &dyn ReadAt,
+        header: &RecordHeader,
+        data: RecordData,
+    ) -> Result<Data<'r>, Error> {
+        stored(source, None, &mut self.far, header, data)
+    }
 }
 
 fn stored<'r>(
@@ -124,7 +137,7 @@ fn inflated<'r>(stored: Data<'r>, buf: &'r mut Vec<u8>) -> Data<'r> {
 }
 
 /// The pickles that were stored, compressed or not.
-fn inflate<'r>(stored: &'r [u8], buf: &'r mut Vec<u8>) -> Result<&'r [u8], Unreadable> {
+pub(crate) fn inflate<'r>(stored: &'r [u8], buf: &'r mut Vec<u8>) -> Result<&'r [u8], Unreadable> {
     let Some(stream) = stored.strip_prefix(COMPRESSED) else { return Ok(stored) };
     buf.clear();
     let inflated = ZlibDecoder::new(stream).take(LEN_LIMIT + 1).read_to_end(buf);

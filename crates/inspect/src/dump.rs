@@ -1,7 +1,7 @@
 //! Every transaction and every data record, one after the other.
 
 use crate::Error;
-use crate::data::{DataReader, Unreadable};
+use crate::data::{Data, DataReader, Unreadable};
 use crate::log::metadata;
 use crate::sweep::{LostSpan, Met, Sweep};
 use filestorage::{Metadata, RecordData, RecordHeader, Step, Tid, TransactionHeader, record_at};
@@ -47,6 +47,38 @@ pub enum DumpedState<'d> {
     Unreadable(String),
 }
 
+impl DumpedState<'_> {
+    /// The same, holding its bytes itself.
+    pub(crate) fn into_owned(self) -> DumpedState<'static> {
+        match self {
+            DumpedState::Here { len, class } => DumpedState::Here { len, class: class.into_owned() },
+            DumpedState::Gone => DumpedState::Gone,
+            DumpedState::Unreadable(reason) => DumpedState::Unreadable(reason),
+        }
+    }
+}
+
+/// What a record with this data, as it is stored, makes of its object.
+pub(crate) fn state(data: Data<'_>) -> DumpedState<'_> {
+    match data {
+        Ok(Some(bytes)) => DumpedState::Here { len: bytes.len() as u64, class: ClassName::of_record(bytes) },
+        Ok(None) => DumpedState::Gone,
+        Err(Unreadable::TooLong { len }) => DumpedState::Here { len, class: ClassName::default() },
+        Err(unreadable) => DumpedState::Unreadable(unreadable.to_string()),
+    }
+}
+
+/// The transaction of the record that a back pointer leads to.
+///
+/// # Errors
+/// The medium's.
+pub(crate) fn back_tid(source: &dyn ReadAt, data: RecordData) -> Result<Option<Tid>, Error> {
+    match data {
+        RecordData::Back(back_pos) => Ok(record_at(source, back_pos)?.map(|target| target.tid)),
+        _ => Ok(None),
+    }
+}
+
 /// Hands everything to `each`, in the order of the file.
 ///
 /// # Errors
@@ -60,20 +92,8 @@ pub fn dump(source: &dyn ReadAt, each: &mut dyn FnMut(Dumped<'_>) -> Result<(), 
                 each(Dumped::Transaction { header, metadata })?;
             }
             Met::Step(Step::Record(header, data)) => {
-                let state = match reader.read_stored(source, &mut sweep, &header, data)? {
-                    Ok(Some(bytes)) => {
-                        DumpedState::Here { len: bytes.len() as u64, class: ClassName::of_record(bytes) }
-                    }
-                    Ok(None) => DumpedState::Gone,
-                    Err(Unreadable::TooLong { len }) => {
-                        DumpedState::Here { len, class: ClassName::default() }
-                    }
-                    Err(unreadable) => DumpedState::Unreadable(unreadable.to_string()),
-                };
-                let back_tid = match data {
-                    RecordData::Back(back_pos) => record_at(source, back_pos)?.map(|target| target.tid),
-                    _ => None,
-                };
+                let state = state(reader.read_stored(source, &mut sweep, &header, data)?);
+                let back_tid = back_tid(source, data)?;
                 each(Dumped::Record { header, state, back_tid })?;
             }
             Met::Step(_) => {}

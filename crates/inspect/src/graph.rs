@@ -130,12 +130,14 @@ impl Walk<'_> {
     }
 }
 
-fn object(header: &RecordHeader, bytes: &[u8]) -> Object {
+/// The object that a record with this data makes.
+pub(crate) fn object(header: &RecordHeader, bytes: &[u8]) -> Object {
     let class = ClassName::of_record(bytes).to_string();
     Object { oid: header.oid, tid: header.tid, pos: header.pos, class }
 }
 
-fn strong(reference: &Reference<'_>) -> Option<Oid> {
+/// The object of this database that has to exist.
+pub(crate) fn strong(reference: &Reference<'_>) -> Option<Oid> {
     match reference {
         Reference::Strong { oid, .. } => Some(Oid::from_be_bytes(*oid)),
         Reference::Other => None,

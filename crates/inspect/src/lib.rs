@@ -5,6 +5,8 @@
 //!
 //! * [`check()`]: every rule of the format, and whether the data of each object can be read.
 //! * [`refs()`]: whether what objects refer to is there; [`referrers()`] and [`path()`]: who refers to one object.
+//! * [`revision()`]: one object at one moment; [`history()`]: what became of it.
+//! * [`stats()`]: what it is made of, and what a pack would free.
 //! * [`salvage()`]: a new database of what can be read.
 //! * [`log()`]: the transactions; [`tail()`]: the last ones; [`dump()`]: with every record.
 
@@ -16,10 +18,12 @@ mod dump;
 mod error;
 mod graph;
 mod histogram;
+mod history;
 mod links;
 mod log;
 mod objects;
 mod refs;
+mod revision;
 mod salvage;
 mod spans;
 mod stats;
@@ -32,8 +36,10 @@ pub use dump::{Dumped, DumpedState, dump};
 pub use error::Error;
 pub use graph::{Object, Path, path, referrers};
 pub use histogram::Histogram;
+pub use history::{HistoryEntry, history};
 pub use log::{LogEntry, LogFilter, log};
 pub use refs::{BadReference, Dangling, Reason, RefsFinding, RefsSummary, refs};
+pub use revision::{Revision, revision};
 pub use salvage::{SalvageSummary, Skipped, salvage};
 pub use stats::{ClassStats, Day, Stats, stats};
 pub use sweep::{Cause, LostSpan};

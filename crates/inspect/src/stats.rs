@@ -2,12 +2,13 @@
 
 use crate::classes::Classes;
 use crate::data::DataReader;
+use crate::graph::strong;
 use crate::links::{Links, LinksPart};
 use crate::objects::{Beside, Objects};
 use crate::sweep::Sweep;
 use crate::{Amount, Error, Histogram, LostSpan};
-use filestorage::{Oid, RecordData, RecordHeader, Resolved, Tid, TransactionHeader, resolve};
-use pickle::record::{ClassName, RecordScanner, Reference};
+use filestorage::{RecordData, RecordHeader, Resolved, Tid, TransactionHeader, resolve};
+use pickle::record::{ClassName, RecordScanner};
 use std::collections::BTreeMap;
 use vfs::ReadAt;
 
@@ -187,8 +188,8 @@ impl Looked {
         if is_current {
             // What cannot be read is told by `refs`.
             let _ = scanner.scan(bytes, &mut |reference| {
-                if let Reference::Strong { oid, .. } = reference {
-                    links.refer(Oid::from_be_bytes(oid));
+                if let Some(oid) = strong(&reference) {
+                    links.refer(oid);
                 }
             });
             let kept_len = header.data_pos() - header.pos + data_len;

@@ -7,9 +7,11 @@
 
 mod class;
 mod item;
+mod operation;
 mod scanner;
 
 pub use class::ClassName;
+pub use operation::{Argument, Operation, operations};
 pub use scanner::RecordScanner;
 
 /// A persistent reference, as it is met in a record.

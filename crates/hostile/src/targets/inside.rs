@@ -2,10 +2,10 @@
 
 use super::allowed;
 use crate::within;
-use filestorage::{Boundary, Error, Nothing, Tid, committed_end};
+use filestorage::{Boundary, Error, Nothing, Oid, Tid, committed_end};
 use inspect::{
-    CheckRequest, CheckSummary, Dumped, Finding, FindingKind, LogEntry, LogFilter, check, dump, log, refs,
-    salvage, stats, tail,
+    CheckRequest, CheckSummary, Dumped, Finding, FindingKind, HistoryEntry, LogEntry, LogFilter, Revision,
+    check, dump, history, log, refs, revision, salvage, stats, tail,
 };
 use std::collections::BTreeSet;
 use vfs::ReadAt;
@@ -29,6 +29,7 @@ pub(super) fn run(data: &[u8]) {
     lost_is_what_ends_a_scan(&file, &shallow, &findings);
     within(limit_len, || referred(&file, &shallow, &findings));
     within(limit_len, || counted(&file, &shallow));
+    within(limit_len, || one_object(&file));
     within(limit_len, || logged(&file, &shallow));
     within(limit_len, || salvaged(&file, &shallow, &deep_findings));
 }
@@ -122,6 +123,35 @@ fn counted(file: &dyn ReadAt, summary: &CheckSummary) {
     assert_eq!((found.all.objects.count, counted), (referring, referring));
     assert!(found.all.unreachable.count <= found.all.objects.count);
     assert!(found.all.unreachable.len <= found.all.objects.len);
+}
+
+/// The history of an object has all of its records, and what it is now is what the last one says.
+fn one_object(file: &dyn ReadAt) {
+    let mut tids = Vec::new();
+    let dumped = dump(file, &mut |dumped| {
+        if let Dumped::Record { header, .. } = dumped
+            && header.oid == Oid::ROOT
+        {
+            tids.push(header.tid);
+        }
+        Ok(())
+    });
+    dumped.unwrap();
+    let mut told = Vec::new();
+    let is_known = history(file, Oid::ROOT, &mut |entry| {
+        if let HistoryEntry::Record { header, .. } = entry {
+            told.push(header.tid);
+        }
+        Ok(())
+    });
+    assert_eq!((is_known.unwrap(), &told), (!tids.is_empty(), &tids));
+    let found = match revision(file, Oid::ROOT, None, &mut |_| Ok(())).unwrap() {
+        Revision::Here { header, .. } | Revision::Gone(header) | Revision::Unreadable { header, .. } => {
+            Some(header.tid)
+        }
+        Revision::Unknown => None,
+    };
+    assert_eq!(found.as_ref(), tids.last());
 }
 
 fn logged(file: &dyn ReadAt, summary: &CheckSummary) {

@@ -2,7 +2,7 @@
 
 use super::allowed;
 use crate::within;
-use pickle::record::{ClassName, Parts, RecordScanner, Reference};
+use pickle::record::{ClassName, Parts, RecordScanner, Reference, operations};
 use pickle::{Limits, LoadError, PickleReader};
 
 /// A window of 64 KiB of the loader, and what naming a class may hold.
@@ -23,7 +23,27 @@ pub(super) fn run(data: &[u8]) {
         }
         assert!(scan(&data[..parts.state_end - 1]).is_err());
     }
+    agree_with_the_opcodes(data, &scanned);
     agree_with_the_loader(data, &scanned);
+}
+
+/// What is scanned can be shown, opcode by opcode, and ends there.
+fn agree_with_the_opcodes(data: &[u8], scanned: &Result<Parts, LoadError>) {
+    let (mut shown_len, mut last) = (0, None);
+    for operation in operations(data) {
+        if let Ok(operation) = &operation {
+            assert!(operation.pos < data.len());
+            shown_len += operation.argument.to_string().len();
+        }
+        last = Some(operation);
+    }
+    // One byte is at most four characters.
+    assert!(shown_len <= 40 + 4 * data.len());
+    match (scanned, last) {
+        (Ok(parts), Some(Ok(last))) => assert_eq!((last.name, last.pos + 1), ("STOP", parts.state_end)),
+        (Ok(_), last) => panic!("it was scanned to its end: {last:?}"),
+        (Err(_), _) => {}
+    }
 }
 
 fn scan(data: &[u8]) -> Result<Parts, LoadError> {

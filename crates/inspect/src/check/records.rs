@@ -2,7 +2,9 @@
 
 use super::FindingKind;
 use crate::Error;
-use filestorage::{Index, Magic, RecordData, RecordHeader, Resolved, Status, TransactionHeader, resolve};
+use filestorage::{
+    Index, Magic, RecordData, RecordHeader, Resolved, Status, TransactionHeader, record_at, resolve,
+};
 use vfs::ReadAt;
 
 /// Positions from here on do not fit into an index.
@@ -48,7 +50,7 @@ impl Records {
             findings.push(FindingKind::TooFar);
             return Ok(findings);
         }
-        findings.extend(self.check_previous(header));
+        self.check_previous(source, header, &mut findings)?;
         // That it does not lead back itself is told by the walk.
         if let RecordData::Back(first_pos) = data
             && first_pos < header.pos
@@ -64,19 +66,29 @@ impl Records {
         Ok(findings)
     }
 
-    fn check_previous(&self, header: &RecordHeader) -> Option<FindingKind> {
+    fn check_previous(
+        &self,
+        source: &dyn ReadAt,
+        header: &RecordHeader,
+        findings: &mut Vec<FindingKind>,
+    ) -> Result<(), Error> {
         let RecordHeader { oid, pos, previous_pos, .. } = *header;
-        let known_pos = self.index.get(oid);
-        if let Some(first_pos) = known_pos.filter(|known_pos| *known_pos > self.transaction_pos) {
-            return Some(FindingKind::Doubled { first_pos });
+        let mut expected_pos = self.index.get(oid).unwrap_or(0);
+        if expected_pos > self.transaction_pos {
+            findings.push(FindingKind::Doubled { first_pos: expected_pos });
+            // Both were stored over the same revision.
+            let first = record_at(source, expected_pos)?;
+            expected_pos = first.map_or(0, |first| first.previous_pos);
         }
-        let expected_pos = known_pos.unwrap_or(0);
         // A pack forgets what was before, a lost span hides it, and what does not lead back is told by the walk.
         let is_excused = previous_pos == expected_pos
             || previous_pos >= pos
             || previous_pos == 0 && self.is_packed
             || self.is_lost(previous_pos);
-        (!is_excused).then_some(FindingKind::Previous { previous_pos, expected_pos })
+        if !is_excused {
+            findings.push(FindingKind::Previous { previous_pos, expected_pos });
+        }
+        Ok(())
     }
 
     /// Whether a record may stand there that cannot be read; none does in the magic.

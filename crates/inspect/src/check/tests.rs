@@ -165,6 +165,19 @@ fn a_back_pointer_into_what_reaches_over_the_end_is_one_finding() {
     crate::refs(&bytes, &mut |_| Ok(())).unwrap();
 }
 
+/// Fuzzing found it: of the second record of an object in a transaction, nobody looked at the previous one.
+#[test]
+fn a_doubled_record_has_the_previous_one_of_the_first() {
+    let mut bytes = sample("dup-oid.fs");
+    let told = |bytes: &[u8]| {
+        found(bytes, false).0.iter().map(|finding| (finding.kind.word(), finding.pos)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&bytes), [("doubled", 233)]);
+    // Its last byte; no record stands there.
+    bytes[233 + 23] ^= 1;
+    assert_eq!(told(&bytes), [("doubled", 233), ("previous", 233)]);
+}
+
 /// Fuzzing found it: with the magic lost, too, 0 to 3 were taken for places of a record that may stand there.
 #[test]
 fn no_previous_record_is_in_the_lost_magic() {

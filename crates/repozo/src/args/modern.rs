@@ -2,7 +2,7 @@
 
 use super::moment::Moment;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use filestorage::Oid;
+use filestorage::{Oid, Tid};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -32,6 +32,14 @@ pub enum Verb {
     Why(ObjectArgs),
     /// List the objects that refer to an object.
     Referrers(ObjectArgs),
+    /// List the revisions of an object, and the records of others that refer to it.
+    ///
+    /// Exit status: 0 there are some, 3 there is no such object, or something is lost.
+    History(ObjectArgs),
+    /// Show the data of an object: the opcodes of its pickles, and what it refers to.
+    ///
+    /// Exit status: 0 shown, 3 it is not there, cannot be read, or something is lost.
+    Cat(CatArgs),
     /// List the transactions.
     Log(LogArgs),
     /// List the last transactions, newest first.
@@ -108,7 +116,7 @@ pub struct RefsArgs {
     pub format: Option<RefsFormat>,
 }
 
-/// `repozo why`, `repozo referrers`
+/// `repozo why`, `repozo referrers`, `repozo history`
 #[derive(Debug, Args)]
 pub struct ObjectArgs {
     /// The object: 0x and hex digits, or decimal.
@@ -120,6 +128,42 @@ pub struct ObjectArgs {
     /// One JSON object a line.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `repozo cat`
+#[derive(Debug, Args)]
+pub struct CatArgs {
+    /// The object: 0x and hex digits, or decimal.
+    #[arg(value_name = "OID", value_parser = parse_oid)]
+    pub oid: Oid,
+    /// The database, live or not.
+    #[arg(value_name = "DATAFS", required_unless_present = "repository", conflicts_with = "repository")]
+    file: Option<PathBuf>,
+    /// Look into the backups in DIR instead, without recovering them.
+    #[arg(short, long, value_name = "DIR")]
+    repository: Option<PathBuf>,
+    /// As the object was at this moment, a date or a tid; with -r as it was in the state of this moment, a date.
+    #[arg(long, value_name = "WHEN", value_parser = parse_when)]
+    at: Option<(String, Moment)>,
+    /// The bytes of the data as they are stored, and nothing else.
+    #[arg(long, conflicts_with = "json")]
+    pub raw: bool,
+    /// One JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl CatArgs {
+    /// What is looked into.
+    pub fn source(&self) -> Source {
+        let at = self.at.as_ref().map(|(text, _)| text.clone()).filter(|_| self.repository.is_some());
+        Source { file: self.file.clone(), repository: self.repository.clone(), at }
+    }
+
+    /// The moment, where a database is looked into; of backups, the state is that of the moment.
+    pub fn until(&self) -> Option<Tid> {
+        self.at.as_ref().map(|(_, moment)| moment.0).filter(|_| self.repository.is_none())
+    }
 }
 
 /// A text of another tool.
@@ -274,6 +318,10 @@ fn parse_oid(text: &str) -> Result<Oid, String> {
     number.map(Oid::new).map_err(|_| "an oid is 0x and up to 16 hex digits, or a number".to_owned())
 }
 
+fn parse_when(text: &str) -> Result<(String, Moment), String> {
+    text.parse().map(|moment| (text.to_owned(), moment))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -324,6 +372,12 @@ mod tests {
             ("why 31 -r DIR", true),
             ("why Data.fs", false),
             ("why 31", false),
+            ("cat 31 Data.fs --at 2026-01-01", true),
+            ("cat 31 -r DIR --at 2026-01-01", true),
+            ("cat 31 Data.fs -r DIR", false),
+            ("cat 31", false),
+            ("cat 31 Data.fs --raw --json", false),
+            ("cat 31 Data.fs --at soon", false),
             ("index Data.fs", false),
             ("index Data.fs --check", true),
             ("index Data.fs --check --rebuild", false),

@@ -1,9 +1,11 @@
 //! The verbs that look inside a database, or backups as one.
 
+mod cat;
 mod check;
 mod dump;
 mod failure;
 mod graph;
+mod history;
 mod index;
 mod log;
 mod opened;
@@ -42,6 +44,8 @@ pub(crate) fn execute(
         Verb::Refs(args) => look(&ctx, &args.source, |watched| refs::run(args, watched, out)),
         Verb::Why(args) => look(&ctx, &args.source, |watched| graph::why(args, watched, out)),
         Verb::Referrers(args) => look(&ctx, &args.source, |watched| graph::referrers(args, watched, out)),
+        Verb::History(args) => look(&ctx, &args.source, |watched| history::run(args, watched, out)),
+        Verb::Cat(args) => cat::run(args, &ctx, out),
         Verb::Log(args) => look(&ctx, &args.source, |watched| log::run(args, watched, out)),
         Verb::Tail(args) => look(&ctx, &args.source, |watched| tail::run(args, watched, out)),
         Verb::Dump(args) => look(&ctx, &args.source, |watched| dump::run(args, watched, out)),

@@ -113,7 +113,8 @@ fn transaction_text(header: &TransactionHeader, metadata: &Metadata) -> String {
     one_line(line.trim_end())
 }
 
-fn record_text(header: &RecordHeader, state: &DumpedState<'_>, back_tid: Option<Tid>) -> String {
+/// A record for people.
+pub(super) fn record_text(header: &RecordHeader, state: &DumpedState<'_>, back_tid: Option<Tid>) -> String {
     let what = match state {
         DumpedState::Here { len, class } => format!("{len} bytes {class}"),
         DumpedState::Gone => "does not exist any more".to_owned(),
@@ -126,25 +127,28 @@ fn record_text(header: &RecordHeader, state: &DumpedState<'_>, back_tid: Option<
 fn dumped_json(dumped: &Dumped<'_>) -> Value {
     match dumped {
         Dumped::Transaction { header, metadata } => transaction_json(header, metadata),
-        Dumped::Record { header, state, back_tid } => {
-            let (state, len, class, message) = match state {
-                DumpedState::Here { len, class } => ("here", Some(*len), Some(class.to_string()), None),
-                DumpedState::Gone => ("gone", None, None, None),
-                DumpedState::Unreadable(reason) => ("unreadable", None, None, Some(reason)),
-            };
-            json!({
-                "kind": "record",
-                "oid": header.oid.to_string(),
-                "tid": header.tid.to_string(),
-                "pos": header.pos,
-                "previous_pos": header.previous_pos,
-                "state": state,
-                "data_len": len,
-                "class": class,
-                "back_tid": back_tid.map(|tid| tid.to_string()),
-                "message": message,
-            })
-        }
+        Dumped::Record { header, state, back_tid } => record_json(header, state, *back_tid),
         Dumped::Lost(lost) => lost_json(lost),
     }
+}
+
+/// A record for programs.
+pub(super) fn record_json(header: &RecordHeader, state: &DumpedState<'_>, back_tid: Option<Tid>) -> Value {
+    let (state, len, class, message) = match state {
+        DumpedState::Here { len, class } => ("here", Some(*len), Some(class.to_string()), None),
+        DumpedState::Gone => ("gone", None, None, None),
+        DumpedState::Unreadable(reason) => ("unreadable", None, None, Some(reason)),
+    };
+    json!({
+        "kind": "record",
+        "oid": header.oid.to_string(),
+        "tid": header.tid.to_string(),
+        "pos": header.pos,
+        "previous_pos": header.previous_pos,
+        "state": state,
+        "data_len": len,
+        "class": class,
+        "back_tid": back_tid.map(|tid| tid.to_string()),
+        "message": message,
+    })
 }

@@ -12,23 +12,34 @@ use vfs::ReadAt;
 /// When the source cannot be read or the output not written.
 pub(super) fn why(args: &ObjectArgs, source: &dyn ReadAt, out: &mut dyn Write) -> Result<u8, Error> {
     let oid = args.oid;
-    let (word, text) = match path(source, oid)? {
+    let line = match path(source, oid)? {
         Path::From(objects) => {
             for (depth, object) in objects.iter().enumerate() {
                 tell(args, depth, object, out)?;
             }
             return Ok(0);
         }
-        Path::Unreachable => ("unreachable", "the root does not lead to it: a pack would remove it"),
-        Path::Gone => ("gone", "it was there, and its creation was undone, or it was deleted"),
-        Path::Unknown => ("unknown", "there is no such object"),
-    };
-    let line = match args.json {
-        true => json!({ "kind": word, "oid": oid.to_string() }).to_string(),
-        false => format!("oid {oid}: {text}"),
+        Path::Unreachable => {
+            absent(args, "unreachable", "the root does not lead to it: a pack would remove it")
+        }
+        Path::Gone => absent(args, "gone", "it was there, and its creation was undone, or it was deleted"),
+        Path::Unknown => unknown(args),
     };
     output(writeln!(out, "{line}"))?;
     Ok(FOUND)
+}
+
+/// That there is no such object.
+pub(super) fn unknown(args: &ObjectArgs) -> String {
+    absent(args, "unknown", "there is no such object")
+}
+
+fn absent(args: &ObjectArgs, word: &str, text: &str) -> String {
+    let oid = args.oid;
+    match args.json {
+        true => json!({ "kind": word, "oid": oid.to_string() }).to_string(),
+        false => format!("oid {oid}: {text}"),
+    }
 }
 
 /// `repozo referrers`; the exit status.
@@ -48,12 +59,14 @@ fn tell(args: &ObjectArgs, depth: usize, object: &Object, out: &mut dyn Write) -
     output(writeln!(out, "{line}"))
 }
 
-fn object_text(object: &Object) -> String {
+/// An object for people.
+pub(super) fn object_text(object: &Object) -> String {
     let Object { oid, tid, pos, class } = object;
     one_line(&format!("oid {oid} {class} @{pos}, tid {tid}, {}", tid.calendar()))
 }
 
-fn object_json(object: &Object) -> Value {
+/// An object for programs.
+pub(super) fn object_json(object: &Object) -> Value {
     json!({
         "kind": "object",
         "oid": object.oid.to_string(),

@@ -21,6 +21,18 @@ pub enum Error {
         /// The repository.
         dir: PathBuf,
     },
+    /// A blob directory of a kind that is none of a server.
+    #[error(
+        "{} says \"{}\", not bushy or lawn: give the blob directory of the server, not the cache of a client",
+        path.display(),
+        marker.escape_debug()
+    )]
+    BlobLayout {
+        /// The marker.
+        path: PathBuf,
+        /// What it says.
+        marker: String,
+    },
     /// The source cannot be read as a FileStorage.
     #[error("{}: {error}; nothing was backed up{}", path.display(), advice(error))]
     Source {

@@ -12,6 +12,7 @@
 //! [`Interrupt`].
 
 mod backup;
+mod blob_dir;
 mod chain;
 mod clock;
 mod compare;
@@ -47,6 +48,7 @@ mod sum;
 mod verify;
 
 pub use backup::{BackupOutcome, BackupRequest, backup};
+pub use blob_dir::BlobDir;
 pub use chain::{Chain, DatState, Fault, Part, Tiling};
 pub use clock::Clock;
 pub use context::{Context, Interrupt};

@@ -8,8 +8,10 @@
 //! * [`TransactionHeader`], [`RecordHeader`]: decoded, checked where they are decoded.
 //! * [`Walker`]: the structure of a span of transactions, fed with bytes from wherever they come.
 //! * [`committed_end`]: where the sound transactions end, and what stands behind them; [`Scan`]: the same, step by step.
+//! * [`BlobLayout`]: the names of the files of blobs.
 //! * [`Index`]: oid to position of the current record, as in `Data.fs.index`.
 
+mod blob;
 mod boundary;
 mod committed_end;
 mod error;
@@ -28,6 +30,7 @@ mod transaction;
 mod walker;
 mod window;
 
+pub use blob::BlobLayout;
 pub use boundary::{Boundary, transaction_before};
 pub use committed_end::{Extent, UnfinishedKind, UnfinishedTail, committed_end};
 pub use error::{Damage, DamageKind, Error, Problem, ProblemKind};

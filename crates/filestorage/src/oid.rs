@@ -18,10 +18,21 @@ impl Oid {
         Oid(u64::from_be_bytes(bytes))
     }
 
+    /// As ZODB shows it: `0x` and hex digits, without the bytes at its beginning that are zero.
+    pub fn short(self) -> String {
+        short_hex(self.0)
+    }
+
     /// The number.
     pub const fn number(self) -> u64 {
         self.0
     }
+}
+
+/// `0x` and the bytes of a number in hex without those before it that are zero, at least one: ZODB's `oid_repr`.
+pub(crate) fn short_hex(number: u64) -> String {
+    let digits = format!("{number:x}");
+    if digits.len() % 2 == 0 { format!("0x{digits}") } else { format!("0x0{digits}") }
 }
 
 impl fmt::Display for Oid {
@@ -39,5 +50,6 @@ mod tests {
     fn an_oid_is_shown_in_hex_as_it_stands_in_the_file() {
         let oid = Oid::from_be_bytes([0, 0, 0, 0, 0, 1, 0x86, 0xa0]);
         assert_eq!((oid.number(), oid.to_string().as_str()), (100_000, "0x00000000000186a0"));
+        assert_eq!([oid, Oid::ROOT, Oid::new(0xab)].map(Oid::short), ["0x0186a0", "0x00", "0xab"]);
     }
 }

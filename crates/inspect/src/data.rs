@@ -36,6 +36,23 @@ impl fmt::Display for Unreadable {
 /// The bytes of a record's data; `None` if the object does not exist from the record on.
 pub(crate) type Data<'r> = Result<Option<&'r [u8]>, Unreadable>;
 
+/// The length of a record with all of its data, as a pack writes it; `None` if the object does not exist from it on.
+///
+/// # Errors
+/// The medium's.
+pub(crate) fn whole_len(
+    source: &dyn ReadAt,
+    header: &RecordHeader,
+    data: RecordData,
+) -> Result<Option<u64>, Error> {
+    let head_len = header.data_pos() - header.pos;
+    Ok(match resolve(source, header, data)? {
+        Resolved::Here { len, .. } => Some(head_len + len),
+        Resolved::Astray(_) => Some(head_len),
+        Resolved::Gone => None,
+    })
+}
+
 /// Reads the data of one record after the other, into memory that is used again.
 #[derive(Default)]
 pub(crate) struct DataReader {

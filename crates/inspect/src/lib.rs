@@ -38,7 +38,9 @@ pub use graph::{Object, Path, path, referrers};
 pub use histogram::Histogram;
 pub use history::{HistoryEntry, history};
 pub use log::{LogEntry, LogFilter, log};
-pub use refs::{BadReference, Dangling, Reason, RefsFinding, RefsSummary, refs};
+pub use refs::{
+    BadReference, BlobRevision, Dangling, ListBlobs, Reason, RefsFinding, RefsRequest, RefsSummary, refs,
+};
 pub use revision::{Revision, revision};
 pub use salvage::{SalvageSummary, Skipped, salvage};
 pub use stats::{ClassStats, Day, Stats, stats};

@@ -1,69 +1,20 @@
 //! Is what objects refer to there?
 
-use crate::Error;
-use crate::data::DataReader;
+mod finding;
+mod garbage;
+
+pub use finding::{BadReference, BlobRevision, Dangling, Reason, RefsFinding};
+
+use crate::classes::Classes;
+use crate::data::{DataReader, whole_len};
+use crate::links::LinksPart;
 use crate::objects::{Beside, Objects, Presence};
-use crate::sweep::{LostSpan, Sweep};
+use crate::sweep::Sweep;
+use crate::{Amount, Error};
 use filestorage::{Oid, RecordData, RecordHeader, Tid};
+use garbage::Garbage;
 use pickle::record::{ClassName, RecordScanner, Reference};
 use vfs::ReadAt;
-
-/// What is found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RefsFinding {
-    /// An object refers to others that are not there.
-    Dangling(Dangling),
-    /// What an object refers to is not known, or not all of it.
-    Unreadable {
-        /// The object.
-        oid: Oid,
-        /// Its last transaction.
-        tid: Tid,
-        /// Its current record.
-        pos: u64,
-        /// Its class, as far as it is known.
-        class: String,
-        /// Why.
-        reason: String,
-    },
-    /// Objects in here are not known, so some that are told missing may be there.
-    Lost(LostSpan),
-}
-
-/// An object with references that lead nowhere.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dangling {
-    /// The object that refers.
-    pub oid: Oid,
-    /// Its last transaction.
-    pub tid: Tid,
-    /// Its current record.
-    pub pos: u64,
-    /// Its class.
-    pub class: String,
-    /// What it refers to in vain, in the order of its references.
-    pub references: Vec<BadReference>,
-}
-
-/// A reference that leads nowhere.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadReference {
-    /// The object that is not there.
-    pub oid: Oid,
-    /// Its class, as the reference has it.
-    pub class: Option<String>,
-    /// Why it is not there.
-    pub reason: Reason,
-}
-
-/// Why an object is not there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// There is no record of it.
-    Missing,
-    /// It was there, and the transaction that made it was undone, or it was deleted.
-    Gone,
-}
 
 /// How much was looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -76,31 +27,74 @@ pub struct RefsSummary {
     pub dangling_count: u64,
     /// Objects whose references are not all known.
     pub unreadable_count: u64,
+    /// Records of blobs, of all revisions, if they were looked at.
+    pub blobs_count: u64,
+    /// Those without their file.
+    pub missing_blobs_count: u64,
+    /// Files without a record.
+    pub unnamed_blobs_count: u64,
+    /// Objects that the root does not lead to, if they were looked for.
+    pub unreachable: Option<Amount>,
 }
+
+/// What is looked for besides references that lead nowhere.
+#[derive(Default)]
+pub struct RefsRequest<'a> {
+    /// Objects that the root does not lead to.
+    pub garbage: bool,
+    /// Blobs without their files and the other way round. It lists the revisions of which there are files, in order, and
+    /// is asked when the last transaction is known: a file is there before its record.
+    pub blobs: Option<&'a mut ListBlobs<'a>>,
+}
+
+/// Lists the revisions of blobs of which there are files.
+pub type ListBlobs<'a> = dyn FnMut() -> Result<Vec<(Oid, Tid)>, Error> + 'a;
 
 /// Looks at every reference of every current record, in the order of the file, and hands what is wrong to `each`.
 ///
-/// Memory: the index, about 7 bytes an object; besides the largest record.
+/// Memory: the index, about 7 bytes an object; 16 for each file of a blob; for what the root does not lead to, 12 an object
+/// and 2 or 3 a reference; besides the largest record.
 ///
 /// # Errors
-/// Where nothing looks like a database, where it cannot be read, and those of `each`.
+/// Where nothing looks like a database, where it cannot be read, and those of `each` and of the list.
 pub fn refs(
     source: &dyn ReadAt,
+    request: RefsRequest<'_>,
     each: &mut dyn FnMut(RefsFinding) -> Result<(), Error>,
 ) -> Result<RefsSummary, Error> {
+    let mut last_tid = Tid::default();
     let objects = Objects::of(source, &mut |beside| match beside {
         Beside::Lost(lost) => each(RefsFinding::Lost(lost)),
-        Beside::Transaction(_) => Ok(()),
+        Beside::Transaction(header) => {
+            last_tid = last_tid.max(header.tid);
+            Ok(())
+        }
     })?;
-    let mut summary = RefsSummary::default();
-    objects.look_at_current(
+    let files = request.blobs.map(|list| list()).transpose()?;
+    let mut is_named = vec![false; files.as_ref().map_or(0, Vec::len)];
+    let search = Search { source, objects: &objects, garbage: request.garbage, files: files.as_deref() };
+    let (mut summary, mut garbage) = (RefsSummary::default(), Garbage::default());
+    objects.look_at_records(
         source,
-        |looked: &mut Looked, sweep, header, data| looked.look(source, &objects, sweep, header, data),
+        |looked: &mut Looked, sweep, header, data| {
+            looked.blob(&search, sweep, header, data)?;
+            if objects.is_current(header) { looked.references(&search, sweep, header, data) } else { Ok(()) }
+        },
         |looked| {
             summary.add(&looked.summary);
-            looked.findings.into_iter().try_for_each(&mut *each)
+            looked.named.into_iter().for_each(|at| is_named[at] = true);
+            looked.findings.into_iter().try_for_each(&mut *each)?;
+            garbage.add(looked.classes, looked.links)
         },
     )?;
+    drop(objects);
+    for (oid, tid) in unnamed(files.as_deref().unwrap_or_default(), &is_named, last_tid) {
+        summary.unnamed_blobs_count += 1;
+        each(RefsFinding::UnnamedBlob { oid, tid })?;
+    }
+    if request.garbage {
+        summary.unreachable = Some(garbage.tell(each)?);
+    }
     Ok(summary)
 }
 
@@ -110,7 +104,18 @@ impl RefsSummary {
         self.references_count += other.references_count;
         self.dangling_count += other.dangling_count;
         self.unreadable_count += other.unreadable_count;
+        self.blobs_count += other.blobs_count;
+        self.missing_blobs_count += other.missing_blobs_count;
     }
+}
+
+/// What is looked at, and for what.
+struct Search<'a> {
+    source: &'a dyn ReadAt,
+    objects: &'a Objects,
+    garbage: bool,
+    /// The revisions of blobs of which there are files, in order.
+    files: Option<&'a [(Oid, Tid)]>,
 }
 
 /// What was found in one span.
@@ -120,29 +125,27 @@ struct Looked {
     scanner: RecordScanner,
     summary: RefsSummary,
     findings: Vec<RefsFinding>,
+    /// Files of blobs that records name, by their place in the list.
+    named: Vec<usize>,
+    classes: Classes,
+    links: LinksPart,
 }
 
 impl Looked {
-    fn look(
+    /// Looks at what a current record refers to.
+    fn references(
         &mut self,
-        source: &dyn ReadAt,
-        objects: &Objects,
+        search: &Search<'_>,
         sweep: &mut Sweep<'_>,
         header: &RecordHeader,
         data: RecordData,
     ) -> Result<(), Error> {
         let RecordHeader { oid, tid, pos, .. } = *header;
-        let Looked { reader, scanner, summary, findings } = self;
-        let bytes = match reader.read(source, sweep, header, data)? {
-            Ok(Some(bytes)) => bytes,
+        let Looked { reader, scanner, summary, findings, classes, links, .. } = self;
+        let (bytes, unreadable) = match reader.read(search.source, sweep, header, data)? {
+            Ok(Some(bytes)) => (bytes, None),
             Ok(None) => return Ok(()),
-            Err(reason) => {
-                summary.objects_count += 1;
-                summary.unreadable_count += 1;
-                let (class, reason) = (String::new(), reason.to_string());
-                findings.push(RefsFinding::Unreadable { oid, tid, pos, class, reason });
-                return Ok(());
-            }
+            Err(reason) => (&[][..], Some(reason.to_string())),
         };
         summary.objects_count += 1;
         let mut references = Vec::new();
@@ -150,20 +153,56 @@ impl Looked {
             let Reference::Strong { oid, class } = reference else { return };
             summary.references_count += 1;
             let oid = Oid::from_be_bytes(oid);
-            if let Some(reason) = reason(objects, oid) {
+            if let Some(reason) = reason(search.objects, oid) {
                 let class = class.map(|class| class.to_string());
                 references.push(BadReference { oid, class, reason });
             }
+            if search.garbage {
+                links.refer(oid);
+            }
         });
-        let class = || ClassName::of_record(bytes).to_string();
-        if let Err(error) = scanned {
+        let class = ClassName::of_record(bytes);
+        let unreadable =
+            unreadable.or_else(|| scanned.err().map(|error| format!("its pickles cannot be read: {error}")));
+        if let Some(reason) = unreadable {
             summary.unreadable_count += 1;
-            let reason = format!("its pickles cannot be read: {error}");
-            findings.push(RefsFinding::Unreadable { oid, tid, pos, class: class(), reason });
+            findings.push(RefsFinding::Unreadable { oid, tid, pos, class: class.to_string(), reason });
         }
         if !references.is_empty() {
             summary.dangling_count += references.len() as u64;
-            findings.push(RefsFinding::Dangling(Dangling { oid, tid, pos, class: class(), references }));
+            let class = class.to_string();
+            findings.push(RefsFinding::Dangling(Dangling { oid, tid, pos, class, references }));
+        }
+        if search.garbage {
+            let len = whole_len(search.source, header, data)?.unwrap_or_default();
+            links.note(oid, classes.number(class), len);
+        }
+        Ok(())
+    }
+
+    /// Looks for the file of a record, if it is one of a blob.
+    fn blob(
+        &mut self,
+        search: &Search<'_>,
+        sweep: &mut Sweep<'_>,
+        header: &RecordHeader,
+        data: RecordData,
+    ) -> Result<(), Error> {
+        let Some(files) = search.files else { return Ok(()) };
+        let Ok(Some(bytes)) = self.reader.read(search.source, sweep, header, data)? else { return Ok(()) };
+        let class = ClassName::of_record(bytes);
+        if *class.module != *b"ZODB.blob" || *class.name != *b"Blob" {
+            return Ok(());
+        }
+        self.summary.blobs_count += 1;
+        let RecordHeader { oid, tid, pos, .. } = *header;
+        // The file is that of the record, also where the data is that of another one.
+        if let Ok(at) = files.binary_search(&(oid, tid)) {
+            self.named.push(at);
+        } else {
+            let is_current = search.objects.is_current(header);
+            self.summary.missing_blobs_count += 1;
+            self.findings.push(RefsFinding::MissingBlob(BlobRevision { oid, tid, pos, is_current }));
         }
         Ok(())
     }
@@ -176,4 +215,14 @@ fn reason(objects: &Objects, oid: Oid) -> Option<Reason> {
         Presence::Gone => Some(Reason::Gone),
         Presence::Unknown => Some(Reason::Missing),
     }
+}
+
+/// The files that no record names. What is younger than the last transaction may be about to get its record.
+fn unnamed<'f>(
+    files: &'f [(Oid, Tid)],
+    is_named: &'f [bool],
+    last_tid: Tid,
+) -> impl Iterator<Item = (Oid, Tid)> + 'f {
+    let all = files.iter().zip(is_named);
+    all.filter(move |((_, tid), is_named)| !**is_named && *tid <= last_tid).map(|(file, _)| *file)
 }

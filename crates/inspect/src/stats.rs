@@ -1,13 +1,13 @@
 //! What a database is made of: by class, by size, by day.
 
 use crate::classes::Classes;
-use crate::data::DataReader;
+use crate::data::{DataReader, whole_len};
 use crate::graph::strong;
 use crate::links::{Links, LinksPart};
 use crate::objects::{Beside, Objects};
 use crate::sweep::Sweep;
 use crate::{Amount, Error, Histogram, LostSpan};
-use filestorage::{RecordData, RecordHeader, Resolved, Tid, TransactionHeader, resolve};
+use filestorage::{RecordData, RecordHeader, Tid, TransactionHeader};
 use pickle::record::{ClassName, RecordScanner};
 use std::collections::BTreeMap;
 use vfs::ReadAt;
@@ -171,13 +171,9 @@ impl Looked {
         is_current: bool,
     ) -> Result<(), Error> {
         let record_len = header.end_pos() - header.pos;
-        let data_len = match resolve(source, header, data)? {
-            Resolved::Here { len, .. } => len,
-            Resolved::Gone => {
-                self.deletions += Amount::one(record_len);
-                return Ok(());
-            }
-            Resolved::Astray(_) => 0,
+        let Some(whole_len) = whole_len(source, header, data)? else {
+            self.deletions += Amount::one(record_len);
+            return Ok(());
         };
         let Looked { reader, scanner, classes, counts, lens, links, .. } = self;
         let bytes = reader.read(source, sweep, header, data)?.ok().flatten().unwrap_or_default();
@@ -192,10 +188,9 @@ impl Looked {
                     links.refer(oid);
                 }
             });
-            let kept_len = header.data_pos() - header.pos + data_len;
-            counts[at].objects += Amount::one(kept_len);
-            lens.add(data_len);
-            links.note(header.oid, number, kept_len);
+            counts[at].objects += Amount::one(whole_len);
+            lens.add(whole_len - (header.data_pos() - header.pos));
+            links.note(header.oid, number, whole_len);
         }
         Ok(())
     }

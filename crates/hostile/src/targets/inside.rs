@@ -4,8 +4,8 @@ use super::allowed;
 use crate::within;
 use filestorage::{Boundary, Error, Nothing, Oid, Tid, committed_end};
 use inspect::{
-    CheckRequest, CheckSummary, Dumped, Finding, FindingKind, HistoryEntry, LogEntry, LogFilter, Revision,
-    check, dump, history, log, refs, revision, salvage, stats, tail,
+    CheckRequest, CheckSummary, Dumped, Finding, FindingKind, HistoryEntry, LogEntry, LogFilter, RefsRequest,
+    Revision, check, dump, history, log, refs, revision, salvage, stats, tail,
 };
 use std::collections::BTreeSet;
 use vfs::ReadAt;
@@ -93,7 +93,10 @@ fn lost_is_what_ends_a_scan(file: &dyn ReadAt, summary: &CheckSummary, findings:
 }
 
 fn referred(file: &dyn ReadAt, summary: &CheckSummary, findings: &[Finding]) {
-    let found = refs(file, &mut |_| Ok(())).unwrap();
+    let request = RefsRequest { garbage: true, blobs: Some(&mut || Ok(Vec::new())) };
+    let found = refs(file, request, &mut |_| Ok(())).unwrap();
+    assert_eq!(found.blobs_count, found.missing_blobs_count);
+    assert!(found.unreachable.unwrap().count <= found.objects_count);
     assert!(found.objects_count <= summary.objects_count);
     let unreadable = |finding: &&Finding| {
         let is_of_data =
@@ -119,7 +122,7 @@ fn counted(file: &dyn ReadAt, summary: &CheckSummary) {
     assert!(found.transactions.len + found.lost_len <= found.source_len);
     assert_eq!(found.days.iter().map(|day| day.transactions.len).sum::<u64>(), found.transactions.len);
     let counted = found.object_lens.bins().map(|(_, amount)| amount.count).sum::<u64>();
-    let referring = refs(file, &mut |_| Ok(())).unwrap().objects_count;
+    let referring = refs(file, RefsRequest::default(), &mut |_| Ok(())).unwrap().objects_count;
     assert_eq!((found.all.objects.count, counted), (referring, referring));
     assert!(found.all.unreachable.count <= found.all.objects.count);
     assert!(found.all.unreachable.len <= found.all.objects.len);

@@ -37,8 +37,8 @@ fn agree_with_the_opcodes(data: &[u8], scanned: &Result<Parts, LoadError>) {
         }
         last = Some(operation);
     }
-    // One byte is at most four characters.
-    assert!(shown_len <= 40 + 4 * data.len());
+    // A byte is shown as at most so many.
+    assert!(shown_len <= 40 + 8 * data.len());
     match (scanned, last) {
         (Ok(parts), Some(Ok(last))) => assert_eq!((last.name, last.pos + 1), ("STOP", parts.state_end)),
         (Ok(_), last) => panic!("it was scanned to its end: {last:?}"),

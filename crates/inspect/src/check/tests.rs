@@ -162,7 +162,7 @@ fn a_back_pointer_into_what_reaches_over_the_end_is_one_finding() {
     let told: Vec<(&str, u64)> = findings.iter().map(|finding| (finding.kind.word(), finding.pos)).collect();
     assert_eq!(told, [("lost", 126), ("back-pointer", 405)], "{findings:?}");
     assert_eq!((summary.transactions_count, summary.end_pos), (10, Some(1385)));
-    crate::refs(&bytes, &mut |_| Ok(())).unwrap();
+    crate::refs(&bytes, crate::RefsRequest::default(), &mut |_| Ok(())).unwrap();
 }
 
 /// Fuzzing found it: of the second record of an object in a transaction, nobody looked at the previous one.

@@ -24,7 +24,7 @@ pub enum Verb {
     Check(CheckArgs),
     /// Find references to objects that are not there.
     ///
-    /// Exit status: 0 none, 3 some, or objects that cannot be read, 1 it cannot be looked at.
+    /// Exit status: 0 none, 3 some, or objects that cannot be read, or blobs without their file, 1 it cannot be looked at.
     Refs(RefsArgs),
     /// Show how one comes to an object from the root.
     ///
@@ -108,6 +108,12 @@ pub struct RefsArgs {
     /// What is looked into.
     #[command(flatten)]
     pub source: Source,
+    /// Tell, by class, the objects that the root does not lead to; a pack removes them.
+    #[arg(long, conflicts_with = "format")]
+    pub garbage: bool,
+    /// Find blobs whose file is not in this blob directory, and files that no record names.
+    #[arg(long, value_name = "DIR", conflicts_with = "format")]
+    pub blobs: Option<PathBuf>,
     /// One JSON object a line.
     #[arg(long, conflicts_with = "format")]
     pub json: bool,

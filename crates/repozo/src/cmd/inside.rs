@@ -41,7 +41,7 @@ pub(crate) fn execute(
     let out = &mut output;
     let looked = match verb {
         Verb::Check(args) => look(&ctx, &args.source, |watched| check::run(args, &ctx, watched, out)),
-        Verb::Refs(args) => look(&ctx, &args.source, |watched| refs::run(args, watched, out)),
+        Verb::Refs(args) => refs::run(args, &ctx, out),
         Verb::Why(args) => look(&ctx, &args.source, |watched| graph::why(args, watched, out)),
         Verb::Referrers(args) => look(&ctx, &args.source, |watched| graph::referrers(args, watched, out)),
         Verb::History(args) => look(&ctx, &args.source, |watched| history::run(args, watched, out)),

@@ -1,15 +1,18 @@
 //! The verbs that look inside, with ZODB's own tools beside them, on databases and on backups that nobody recovered.
 
 mod backups;
+mod blobs;
 mod endings;
 mod index;
+mod object;
 mod planted;
 mod salvage;
 mod samples;
+mod stats;
 
 use crate::common::{args, ours};
 use serde_json::Value;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::Command;
 use testkit::{Ran, TestClock, python, root};
@@ -47,4 +50,17 @@ fn zodb_prints(module: &str, path: &Path) -> Option<Vec<u8>> {
     std::fs::copy(path, &copy).unwrap();
     let ran = Command::new(python()).args(["-m", module]).arg(copy).output().unwrap();
     ran.status.success().then_some(ran.stdout)
+}
+
+/// What ZODB says of a database, by `tests/oracle/inside.py`.
+fn zodb_says(question: &str, words: &[&OsStr]) -> Value {
+    let script = root().join("tests/oracle/inside.py");
+    let ran = Command::new(python()).arg(script).arg(question).args(words).output().unwrap();
+    assert!(ran.status.success(), "{question}: {}", String::from_utf8_lossy(&ran.stderr));
+    serde_json::from_slice(&ran.stdout).unwrap()
+}
+
+/// The lines of this kind.
+fn of_kind(ran: &Ran, kind: &str) -> Vec<Value> {
+    json_lines(ran).into_iter().filter(|line| line["kind"] == kind).collect()
 }

@@ -1,34 +1,46 @@
+use super::failure::Failure;
 use super::words::lost_json;
-use super::{FOUND, output};
+use super::{FOUND, look, output};
 use crate::args::modern::{RefsArgs, RefsFormat};
 use crate::report::one_line;
-use filestorage::Oid;
-use inspect::{BadReference, Dangling, Error, Reason, RefsFinding, RefsSummary, refs};
+use classic::{BlobDir, Context};
+use filestorage::{Oid, Tid};
+use inspect::{
+    Amount, BadReference, BlobRevision, Dangling, ListBlobs, Reason, RefsFinding, RefsRequest, RefsSummary,
+    refs,
+};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::io::Write;
-use vfs::ReadAt;
+use std::io::{self, Write};
 
 /// `repozo refs`; the exit status.
 ///
 /// # Errors
 /// When the source cannot be read or the output not written.
-pub(super) fn run(args: &RefsArgs, source: &dyn ReadAt, out: &mut dyn Write) -> Result<u8, Error> {
+pub(super) fn run(args: &RefsArgs, ctx: &Context<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
+    let blobs = args.blobs.as_ref().map(|dir| BlobDir::open(ctx, dir)).transpose()?;
     let mut is_sound = true;
-    let summary = refs(source, &mut |finding| {
-        is_sound = false;
+    let mut tell = |finding: RefsFinding| {
+        is_sound &= !finding.is_problem();
         let text = match (args.format, args.json) {
             (Some(RefsFormat::Fsrefs), _) => as_fsrefs(&finding),
-            (None, true) => finding_json(&finding).to_string() + "\n",
-            (None, false) => finding_text(&finding),
+            (None, true) => finding_json(&finding, blobs.as_ref()).to_string() + "\n",
+            (None, false) => finding_text(&finding, blobs.as_ref()),
         };
         output(out.write_all(text.as_bytes()))
+    };
+    let summary = look(ctx, &args.source, |database| {
+        let mut list =
+            blobs.as_ref().map(|dir| || dir.revisions(ctx).map_err(|error| io::Error::other(error).into()));
+        let blobs = list.as_mut().map(|list| list as &mut ListBlobs<'_>);
+        refs(database, RefsRequest { garbage: args.garbage, blobs }, &mut tell)
     })?;
-    match (args.format, args.json) {
-        (Some(RefsFormat::Fsrefs), _) => {}
-        (None, true) => output(writeln!(out, "{}", summary_json(&summary)))?,
-        (None, false) => output(writeln!(out, "{}", summary_text(&summary)))?,
-    }
+    let line = match (args.format, args.json) {
+        (Some(RefsFormat::Fsrefs), _) => String::new(),
+        (None, true) => summary_json(&summary).to_string() + "\n",
+        (None, false) => summary_text(args, &summary) + "\n",
+    };
+    out.write_all(line.as_bytes()).map_err(Failure::Output)?;
     Ok(if is_sound { 0 } else { FOUND })
 }
 
@@ -39,8 +51,30 @@ fn reason_word(reason: Reason) -> &'static str {
     }
 }
 
-fn finding_text(finding: &RefsFinding) -> String {
+/// Where the file of a blob is, or would be.
+fn blob_file(blobs: Option<&BlobDir>, oid: Oid, tid: Tid) -> String {
+    blobs.map_or_else(String::new, |dir| dir.file(oid, tid).display().to_string())
+}
+
+fn finding_text(finding: &RefsFinding, blobs: Option<&BlobDir>) -> String {
     match finding {
+        RefsFinding::MissingBlob(BlobRevision { oid, tid, pos, is_current }) => {
+            let which = if *is_current { "the blob" } else { "an old revision of the blob" };
+            let file = blob_file(blobs, *oid, *tid);
+            let line = format!(
+                "blob missing: oid {oid} @{pos}, tid {tid}, {}: {which} has no file {file}",
+                tid.calendar()
+            );
+            one_line(&line) + "\n"
+        }
+        RefsFinding::UnnamedBlob { oid, tid } => {
+            let file = blob_file(blobs, *oid, *tid);
+            one_line(&format!("blob without a record: {file}, {}", tid.calendar())) + "\n"
+        }
+        RefsFinding::Unreachable { class, amount } => {
+            let Amount { count, len } = amount;
+            one_line(&format!("not reached from the root: {count} of {class}, {len} bytes")) + "\n"
+        }
         RefsFinding::Lost(lost) => one_line(&format!("lost: {lost}: {}", lost.cause)) + "\n",
         RefsFinding::Unreadable { oid, tid, pos, class, reason } => {
             one_line(&format!("unreadable: oid {oid} {class} @{pos}, tid {tid}: {reason}")) + "\n"
@@ -63,8 +97,19 @@ fn finding_text(finding: &RefsFinding) -> String {
     }
 }
 
-fn finding_json(finding: &RefsFinding) -> Value {
+fn finding_json(finding: &RefsFinding, blobs: Option<&BlobDir>) -> Value {
     match finding {
+        RefsFinding::MissingBlob(BlobRevision { oid, tid, pos, is_current }) => json!({
+            "kind": "missing-blob", "oid": oid.to_string(), "tid": tid.to_string(), "pos": pos,
+            "current": is_current, "file": blob_file(blobs, *oid, *tid),
+        }),
+        RefsFinding::UnnamedBlob { oid, tid } => json!({
+            "kind": "unnamed-blob", "oid": oid.to_string(), "tid": tid.to_string(),
+            "file": blob_file(blobs, *oid, *tid),
+        }),
+        RefsFinding::Unreachable { class, amount } => json!({
+            "kind": "unreachable", "class": class, "objects": amount.count, "len": amount.len,
+        }),
         RefsFinding::Lost(lost) => lost_json(lost),
         RefsFinding::Unreadable { oid, tid, pos, class, reason } => json!({
             "kind": "unreadable", "oid": oid.to_string(), "tid": tid.to_string(), "pos": pos,
@@ -85,12 +130,23 @@ fn finding_json(finding: &RefsFinding) -> Value {
     }
 }
 
-fn summary_text(summary: &RefsSummary) -> String {
-    let RefsSummary { objects_count, references_count, dangling_count, unreadable_count } = summary;
-    format!(
+fn summary_text(args: &RefsArgs, summary: &RefsSummary) -> String {
+    let RefsSummary { objects_count, references_count, dangling_count, unreadable_count, .. } = summary;
+    let mut text = format!(
         "objects: {objects_count}, references: {references_count}; dangling: {dangling_count}, \
          objects that cannot be read: {unreadable_count}"
-    )
+    );
+    if args.blobs.is_some() {
+        let RefsSummary { blobs_count, missing_blobs_count, unnamed_blobs_count, .. } = summary;
+        let _ = write!(
+            text,
+            "; blobs: {blobs_count}, without a file: {missing_blobs_count}, files without a record: {unnamed_blobs_count}"
+        );
+    }
+    if let Some(Amount { count, len }) = summary.unreachable {
+        let _ = write!(text, "; not reached from the root: {count}, {len} bytes");
+    }
+    text
 }
 
 fn summary_json(summary: &RefsSummary) -> Value {
@@ -100,13 +156,18 @@ fn summary_json(summary: &RefsSummary) -> Value {
         "references": summary.references_count,
         "dangling": summary.dangling_count,
         "unreadable": summary.unreadable_count,
+        "blobs": summary.blobs_count,
+        "missing_blobs": summary.missing_blobs_count,
+        "unnamed_blobs": summary.unnamed_blobs_count,
+        "unreachable": summary.unreachable.map(|amount| amount.count),
+        "unreachable_len": summary.unreachable.map(|amount| amount.len),
     })
 }
 
 /// What fsrefs prints of it; of what fsrefs ends at, a line that it does not have.
 fn as_fsrefs(finding: &RefsFinding) -> String {
     let RefsFinding::Dangling(Dangling { oid, tid, class, references, .. }) = finding else {
-        return finding_text(finding);
+        return finding_text(finding, None);
     };
     let objects = if references.len() == 1 { "object" } else { "objects" };
     let mut text = format!(
@@ -121,13 +182,7 @@ fn as_fsrefs(finding: &RefsFinding) -> String {
             Reason::Missing => "missing",
             Reason::Gone => "object creation was undone",
         };
-        let _ = writeln!(text, "\toid {} {why}: '<unknown>'", short(bad.oid));
+        let _ = writeln!(text, "\toid {} {why}: '<unknown>'", bad.oid.short());
     }
     text + "\n"
-}
-
-/// `0x` and whole bytes, none of them a leading zero, as ZODB's `oid_repr`.
-fn short(oid: Oid) -> String {
-    let digits = format!("{:x}", oid.number());
-    if digits.len() % 2 == 0 { format!("0x{digits}") } else { format!("0x0{digits}") }
 }

@@ -2,6 +2,7 @@
 
 use super::{args, generate, make_database, run};
 use crate::common::ours;
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -50,10 +51,31 @@ fn a_plain_chain_a_compressed_one_and_the_database_give_the_same_answers() {
         let site = Site::backed_up(flags);
         for (number, stamp) in STAMPS.into_iter().enumerate() {
             let state = site.path(&format!("state-{number}.fs"));
-            for verb in ["check", "refs", "log"] {
-                let expected = run(&args![verb, "--json", &state]);
-                assert!(expected.stdout.len() > 50 && expected.stderr.is_empty(), "{}", expected.stderr);
-                assert_eq!(site.inside(verb, &["--at", stamp]), expected, "{flags} {verb} at {stamp}");
+            for line in [
+                &["check", "--deep"][..],
+                &["refs", "--garbage"],
+                &["log"],
+                &["dump"],
+                &["tail"],
+                &["stats"],
+                &["why", "1"],
+                &["referrers", "1"],
+                &["history", "1"],
+                &["cat", "1"],
+            ] {
+                let (verb, more) = (line[0], &line[1..]);
+                let words = line.iter().map(OsString::from).chain(args!["--json", &state]);
+                let expected = run(&words.collect::<Vec<_>>());
+                assert!(
+                    expected.stdout.len() > 50 && expected.stderr.is_empty(),
+                    "{verb}: {}",
+                    expected.stderr
+                );
+                assert_eq!(
+                    site.inside(verb, &[more, &["--at", stamp]].concat()),
+                    expected,
+                    "{flags} {verb} at {stamp}"
+                );
             }
         }
         let newest = run(&args!["log", "--json", site.path("state-2.fs")]);

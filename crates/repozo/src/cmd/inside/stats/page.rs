@@ -132,3 +132,36 @@ fn cells(first: &Markup, class: &ClassStats) -> Markup {
         td { (percent(class.freed_len(), class.revisions.len)) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use inspect::Amount;
+
+    /// Names come from the database, which may be anybody's.
+    #[test]
+    fn no_name_becomes_markup() {
+        let class = "<script>alert(1)</script>&.\"'";
+        let amount = Amount { count: 1, len: 100 };
+        let bad = ClassStats {
+            class: class.to_owned(),
+            revisions: amount,
+            objects: amount,
+            ..ClassStats::default()
+        };
+        let stats = Stats { classes: vec![bad.clone()], all: bad, source_len: 104, ..Stats::default() };
+        let page = of("/srv/<b>.fs", &stats);
+        assert!(
+            page.contains("&lt;script&gt;alert(1)&lt;/script&gt;&amp;.")
+                && page.contains("/srv/&lt;b&gt;.fs")
+        );
+        assert!(!page.contains("<script") && !page.contains("<b>.fs"));
+        assert!(page.starts_with(MARK));
+    }
+
+    #[test]
+    fn of_an_empty_database_there_is_a_page_too() {
+        let page = of("Data.fs", &Stats { source_len: 4, ..Stats::default() });
+        assert_eq!(page.matches("There is nothing to be plotted.").count(), 3);
+    }
+}

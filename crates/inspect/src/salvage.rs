@@ -160,11 +160,17 @@ impl Writing<'_> {
         let metadata_len = header.header_len() - bytes.len() as u64;
         self.summary.end_pos += bytes.len() as u64;
         self.copy(header.pos + bytes.len() as u64, metadata_len)?;
+        let mut placed = Vec::with_capacity(records.len());
         for (record, data) in records {
             if has_gaps {
                 self.moved.keep(record.pos, record.end_pos(), self.summary.end_pos);
             }
+            placed.push((record.oid, self.summary.end_pos));
             self.record(new_pos, record, *data)?;
+        }
+        // No record of the transaction is the previous one of another.
+        for (oid, pos) in placed {
+            self.index.insert(oid, pos)?;
         }
         (self.write)(&new_len)?;
         self.summary.end_pos += TransactionHeader::TRAILER_LEN;
@@ -173,7 +179,6 @@ impl Writing<'_> {
     }
 
     fn record(&mut self, transaction_pos: u64, record: &RecordHeader, data: RecordData) -> Result<(), Error> {
-        let new_pos = self.summary.end_pos;
         let previous_pos = match record.previous_pos {
             0 => 0,
             // What it names may be lost: then the one before that.
@@ -194,7 +199,6 @@ impl Writing<'_> {
         } else {
             self.copy(body_pos, record.end_pos() - body_pos)?;
         }
-        self.index.insert(record.oid, new_pos)?;
         Ok(())
     }
 

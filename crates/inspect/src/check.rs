@@ -10,7 +10,8 @@ use crate::data::{DataReader, Unreadable};
 use crate::spans::{Span, look_at_records};
 use crate::sweep::{LostSpan, Met, Sweep};
 use filestorage::{
-    Extent, Problem, RecordData, RecordHeader, Step, Tid, TransactionHeader, UnfinishedKind, UnfinishedTail,
+    Extent, Index, Problem, RecordData, RecordHeader, Step, Tid, TransactionHeader, UnfinishedKind,
+    UnfinishedTail,
 };
 use pickle::record::RecordScanner;
 use records::Records;
@@ -46,6 +47,17 @@ pub struct CheckSummary {
     pub notes_count: u64,
 }
 
+/// What a check found out.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// How much was checked.
+    pub summary: CheckSummary,
+    /// The current record of each object.
+    pub index: Index,
+    /// The committed end; `None` where bytes are lost, be they before it.
+    pub extent: Option<Extent>,
+}
+
 /// Checks all of `source` and hands what is wrong or strange to `each`, in the order of the file; then what is wrong
 /// with the data of the records.
 ///
@@ -57,7 +69,7 @@ pub fn check(
     source: &dyn ReadAt,
     request: &CheckRequest,
     each: &mut dyn FnMut(&Finding) -> Result<(), Error>,
-) -> Result<CheckSummary, Error> {
+) -> Result<Checked, Error> {
     let mut checking = Checking {
         source,
         request,
@@ -66,11 +78,11 @@ pub fn check(
         scanner: RecordScanner::default(),
         is_packed: true,
     };
-    let spans = checking.structure()?;
+    let (spans, extent) = checking.structure()?;
     checking.data(&spans)?;
-    let mut summary = checking.telling.summary;
-    summary.objects_count = checking.records.index.len();
-    Ok(summary)
+    let (mut summary, index) = (checking.telling.summary, checking.records.index);
+    summary.objects_count = index.len();
+    Ok(Checked { summary, index, extent: extent.filter(|_| summary.lost_len == 0) })
 }
 
 /// Hands findings on, and counts them.
@@ -100,7 +112,7 @@ struct Checking<'a> {
 }
 
 impl Checking<'_> {
-    fn structure(&mut self) -> Result<Vec<Span>, Error> {
+    fn structure(&mut self) -> Result<(Vec<Span>, Option<Extent>), Error> {
         let mut sweep = Sweep::new(self.source)?;
         loop {
             match sweep.step()? {
@@ -116,7 +128,7 @@ impl Checking<'_> {
                 Met::Lost(lost) => self.lost(lost)?,
                 Met::End(extent) => {
                     self.end(extent)?;
-                    return Ok(sweep.into_spans());
+                    return Ok((sweep.into_spans(), extent));
                 }
             }
         }

@@ -31,7 +31,7 @@ mod sweep;
 mod tail;
 
 pub use amount::Amount;
-pub use check::{CheckRequest, CheckSummary, Finding, FindingKind, Severity, check};
+pub use check::{CheckRequest, CheckSummary, Checked, Finding, FindingKind, Severity, check};
 pub use dump::{Dumped, DumpedState, dump};
 pub use error::Error;
 pub use graph::{Object, Path, path, referrers};

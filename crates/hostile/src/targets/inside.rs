@@ -74,7 +74,7 @@ fn checked(file: &dyn ReadAt, deep: bool) -> Option<(CheckSummary, Vec<Finding>)
         findings.push(finding.clone());
         Ok(())
     });
-    summary.ok().map(|summary| (summary, findings))
+    summary.ok().map(|checked| (checked.summary, findings))
 }
 
 /// Bytes are lost where and only where the committed end cannot be found.

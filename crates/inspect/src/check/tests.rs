@@ -21,7 +21,7 @@ fn found(bytes: &[u8], deep: bool) -> (Vec<Finding>, CheckSummary) {
         findings.push(finding.clone());
         Ok(())
     });
-    (findings, summary.unwrap())
+    (findings, summary.unwrap().summary)
 }
 
 fn words(name: &str) -> Vec<(&'static str, u64)> {
@@ -205,7 +205,7 @@ fn times_that_cannot_be_are_told() {
         futures_count += u64::from(finding.kind == FindingKind::Future);
         Ok(())
     });
-    assert_eq!((futures_count, summary.unwrap().problems_count), (5, 5), "all but the first");
+    assert_eq!((futures_count, summary.unwrap().summary.problems_count), (5, 5), "all but the first");
     for (tid, kind) in [(0, Some(FindingKind::NoTime)), (first.number(), None)] {
         assert_eq!(finding::strange_time(Tid::new(tid), now()), kind);
     }

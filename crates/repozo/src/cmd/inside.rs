@@ -7,6 +7,7 @@ mod failure;
 mod graph;
 mod history;
 mod index;
+mod index_file;
 mod log;
 mod opened;
 mod python;

@@ -1,9 +1,10 @@
+use super::index_file::IndexFile;
 use super::{FOUND, output};
 use crate::args::modern::CheckArgs;
 use crate::report::one_line;
 use classic::Context;
 use filestorage::Tid;
-use inspect::{CheckRequest, CheckSummary, Error, Finding, Severity, check};
+use inspect::{CheckRequest, CheckSummary, Checked, Error, Finding, Severity, check};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::time::{Duration, UNIX_EPOCH};
@@ -23,13 +24,29 @@ pub(super) fn run(
     out: &mut dyn Write,
 ) -> Result<u8, Error> {
     let request = CheckRequest { now: latest_tid(ctx), deep: args.deep };
-    let summary = check(source, &request, &mut |finding| {
+    // That of backups is looked at by `repozo -V`.
+    let index = args.source.file.as_ref().map(|path| IndexFile::open(ctx, path)).transpose()?.flatten();
+    let Checked { mut summary, index: truth, extent } = check(source, &request, &mut |finding| {
         let line = if args.json { finding_json(finding).to_string() } else { finding_text(finding) };
         output(writeln!(out, "{line}"))
     })?;
+    // Where bytes are lost, nobody knows what it should say of them.
+    if let (Some(index), Some(extent)) = (index, extent) {
+        for problem in index.problems(source, &truth, &extent) {
+            summary.problems_count += 1;
+            output(writeln!(out, "{}", index_problem(args, &problem)))?;
+        }
+    }
     let line = if args.json { summary_json(&summary).to_string() } else { summary_text(&summary) };
     output(writeln!(out, "{line}"))?;
     Ok(if summary.problems_count > 0 { FOUND } else { 0 })
+}
+
+fn index_problem(args: &CheckArgs, problem: &str) -> String {
+    match args.json {
+        true => json!({ "kind": "index", "severity": "problem", "message": problem }).to_string(),
+        false => one_line(&format!("problem: {problem}")),
+    }
 }
 
 fn latest_tid(ctx: &Context<'_>) -> Tid {

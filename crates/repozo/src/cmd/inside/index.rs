@@ -1,15 +1,12 @@
 use super::failure::Failure;
+use super::index_file::IndexFile;
 use super::{FOUND, look};
 use crate::args::modern::{IndexArgs, Source};
 use crate::report::one_line;
 use classic::{Context, write_index};
-use filestorage::{Boundary, Extent, Index, Nothing, committed_end, load_index};
-use std::io::{BufReader, ErrorKind, Write};
-use std::path::PathBuf;
-use vfs::{Op, ReadAt, Sequential};
-
-/// How many wrong entries are told one by one.
-const TOLD_COUNT: usize = 10;
+use filestorage::{Boundary, Extent, Index, committed_end};
+use std::io::Write;
+use vfs::ReadAt;
 
 /// `repozo index`; the exit status.
 ///
@@ -48,51 +45,9 @@ fn problems(
     args: &IndexArgs,
     database: &dyn ReadAt,
 ) -> Result<Vec<String>, inspect::Error> {
-    let path = index_path(args);
-    let about = |what: &str| format!("{}: {what}", path.display());
-    let file = match ctx.fs.open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(vec![about("it is not there")]),
-        Err(error) => {
-            let error = classic::Error::from(vfs::Error::new(Op::Open, &path, error));
-            return Err(std::io::Error::other(error).into());
-        }
+    let Some(file) = IndexFile::open(ctx, &args.file)? else {
+        return Ok(vec![format!("{}: it is not there", IndexFile::path_of(&args.file).display())]);
     };
-    let (truth, _) = true_index(database)?;
-    // What it does not cover yet is added from the database, as a server does.
-    match load_index(BufReader::with_capacity(1 << 16, Sequential::new(file)), database, &mut Nothing) {
-        Ok((index, _)) => Ok(differences(&index, &truth).into_iter().map(|what| about(&what)).collect()),
-        Err(error) => Ok(vec![about(&error.to_string())]),
-    }
-}
-
-fn index_path(args: &IndexArgs) -> PathBuf {
-    let mut path = args.file.clone().into_os_string();
-    path.push(".index");
-    path.into()
-}
-
-fn differences(found: &Index, truth: &Index) -> Vec<String> {
-    let mut told = Vec::new();
-    let mut count = 0;
-    let mut differs = |what: String| {
-        count += 1;
-        if count <= TOLD_COUNT {
-            told.push(what);
-        }
-    };
-    for (oid, pos) in truth.iter() {
-        match found.get(oid) {
-            Some(found_pos) if found_pos == pos => {}
-            Some(found_pos) => differs(format!("oid {oid} is @{pos}, not @{found_pos}")),
-            None => differs(format!("oid {oid} @{pos} is missing")),
-        }
-    }
-    for (oid, pos) in found.iter().filter(|(oid, _)| truth.get(*oid).is_none()) {
-        differs(format!("oid {oid} @{pos} is no object of the database"));
-    }
-    if count > TOLD_COUNT {
-        told.push(format!("and {} more", count - TOLD_COUNT));
-    }
-    told
+    let (truth, extent) = true_index(database)?;
+    Ok(file.problems(database, &truth, &extent))
 }

@@ -1,6 +1,6 @@
 //! `repozo index`, with ZODB's own index as the truth.
 
-use super::{NOW, args, make_database, run};
+use super::{NOW, args, make_database, of_kind, run};
 use crate::common::{content, ours, ours_with};
 use serde_json::json;
 use std::io;
@@ -79,6 +79,33 @@ fn an_index_that_is_behind_is_right_and_one_that_is_wrong_is_not() {
             told.lines().all(|line| line.contains("Data.fs.index: ")) && !told.is_empty(),
             "{what}: {told}"
         );
+        let checked = run(&args!["check", "--json", site.path("Data.fs")]);
+        let found: Vec<_> = of_kind(&checked, "index").iter().map(|line| line["message"].clone()).collect();
+        assert_eq!((checked.status, found), (3, told.lines().map(Into::into).collect()), "{what}");
+    }
+    std::fs::write(&index, &site.expected).unwrap();
+    run(&args!["check", site.path("Data.fs")]).expect_success();
+}
+
+/// The database grows behind the scan, before the index is read: what is new was told to be no object of it.
+#[test]
+fn an_index_is_compared_with_what_the_scan_saw_also_while_the_database_grows() {
+    for verb in [&["index", "--check"][..], &["check"]] {
+        let site = Site::new();
+        let (file, index) = (site.path("Data.fs"), site.path("Data.fs.index"));
+        std::fs::write(&index, &site.expected).unwrap();
+        let (grows, len) = (file.clone(), content(&file).len());
+        let mut has_grown = false;
+        let fs = HookFs::new(move |call| {
+            if call.op == "read_at" && call.path == index && !has_grown {
+                has_grown = true;
+                super::generate(&grows, &["--append", "3"]);
+            }
+            Ok(())
+        });
+        let words = verb.iter().map(Into::into).chain(args![&file]).collect::<Vec<_>>();
+        ours_with(&fs, &TestClock::at(NOW), &words).expect_success();
+        assert!(content(&file).len() > len, "it grew");
     }
 }
 

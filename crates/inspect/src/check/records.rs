@@ -76,9 +76,10 @@ impl Records {
         let mut expected_pos = self.index.get(oid).unwrap_or(0);
         if expected_pos > self.transaction_pos {
             findings.push(FindingKind::Doubled { first_pos: expected_pos });
-            // Both were stored over the same revision. Where the first is none that can be pointed at, that is told.
-            let Some(first) = record_at(source, expected_pos)? else { return Ok(()) };
-            expected_pos = first.previous_pos;
+            // Both were stored over the same revision.
+            let mut first = [0; RecordHeader::FIXED_LEN];
+            source.read_exact_at(expected_pos, &mut first)?;
+            expected_pos = RecordHeader::decode(expected_pos, &first).previous_pos;
         }
         // A pack forgets what was before, a lost span hides it, and what does not lead back is told by the walk.
         let is_excused = previous_pos == expected_pos

@@ -50,6 +50,8 @@ class InsideRows:
             Row('check, and fstest, which checks less', self.tool('ZODB.scripts.fstest', 'check'), wanted=6),
             Row('refs, and fsrefs', self.tool('ZODB.scripts.fsrefs', 'refs'), wanted=25, takes_python_minutes=True),
             Row('dump, and fsdump', self.tool('ZODB.FileStorage.fsdump', 'dump', '--format=fsdump'), wanted=10),
+            Row('stats, and analyze, which counts less', self.tool('ZODB.scripts.analyze', 'stats'), wanted=15,
+                takes_python_minutes=True),
             Row('index --rebuild, and a scan by FileStorage', self.index, wanted=12),
             Row('log', self.tool('', 'log'), is_ours_alone=True),
             Row('tail, and fstail', self.tool('ZODB.scripts.fstail', 'tail', '--format=fstail')),

@@ -41,6 +41,9 @@ class LargeRows:
     def full_of_objects(self, who):
         return [*self.place.words(who), '-BF', '-r', self.place.scratch(), '-f', self.objects('Data.fs')]
 
+    def looks_at_objects(self, *verb):
+        return lambda who: [*self.place.ours, *verb, self.objects('Data.fs')]
+
     def restore_of_chain(self, who):
         # Half of the increments, in the middle of the chain.
         chain = self.place.long_chain(parse_size('1G'), INCREMENTS_COUNT)
@@ -65,6 +68,8 @@ class LargeRows:
             Row('incremental `-Q`, behind 20 million objects',
                 self.backup('-BQ', self.objects_full, lambda: self.objects('grown', 'Data.fs')), made(2),
                 takes_python_minutes=True),
+            *(Row('%s, 20 million objects' % ' '.join(verb), self.looks_at_objects(*verb), is_ours_alone=True)
+              for verb in (['check'], ['refs'], ['refs', '--garbage'], ['stats'])),
         ]
 
     def growing(self):

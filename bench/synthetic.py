@@ -53,20 +53,28 @@ def append_small_records(path, first_number, records_count, data_len):
             file.write(struct.pack('>Q', 23 + 42 + data_len))
 
 
-def write_many_objects(path, objects_count, in_transaction=1000, data_len=20):
-    """Small records; the oids are all below `objects_count` and come in no order. There is no index."""
+def _smallest_object(oid):
+    """A class and a state that is a reference to one object, as two pickles."""
+    return b'cm\nC\n.N0U\x08' + struct.pack('>Q', oid) + b'Q.'
+
+
+def write_many_objects(path, objects_count, in_transaction=1000):
+    """Small records; the oids are all below `objects_count` and come in no order, each object refers to the next, the last
+    one to the root. There is no index.
+    """
     step = 7_368_787
     assert objects_count % in_transaction == 0 and objects_count % step != 0
-    data = bytes(data_len)
+    data_len = len(_smallest_object(0))
     with open(path, 'wb', buffering=1 << 20) as file:
         file.write(MAGIC)
         pos = len(MAGIC)
         records_len = in_transaction * (42 + data_len)
         for number in range(objects_count // in_transaction):
             first = number * in_transaction
+            oids = [order * step % objects_count for order in range(first, first + in_transaction)]
             records = [
-                _record_header(order * step % objects_count, number, pos, data_len) + data
-                for order in range(first, first + in_transaction)]
+                _record_header(oid, number, pos, data_len) + _smallest_object((oid + 1) % objects_count)
+                for oid in oids]
             file.write(_transaction_header(number, records_len) + b''.join(records))
             file.write(struct.pack('>Q', 23 + records_len))
             pos += 23 + records_len + 8

@@ -8,11 +8,21 @@ use std::collections::HashMap;
 pub(crate) struct Classes {
     numbers: HashMap<ClassName<'static>, u32>,
     names: Vec<ClassName<'static>>,
+    /// That of the class before: many objects of one class stand together.
+    last: u32,
 }
 
 impl Classes {
     /// The number of a class, a new one if it was not met before.
     pub(crate) fn number(&mut self, name: ClassName<'_>) -> u32 {
+        if usize::try_from(self.last).ok().and_then(|at| self.names.get(at)) == Some(&name) {
+            return self.last;
+        }
+        self.last = self.find_or_add(name);
+        self.last
+    }
+
+    fn find_or_add(&mut self, name: ClassName<'_>) -> u32 {
         if let Some(number) = find(&self.numbers, &name) {
             return number;
         }

@@ -7,9 +7,10 @@ use rayon::prelude::*;
 use vfs::{Head, ReadAt};
 
 /// Long enough to be worth a thread's while, short enough that there is one for each.
-const SPAN_LEN: u64 = 16 << 20;
-/// How many a thread goes through before all wait for each other.
-const SPANS_EACH: usize = 8;
+const SPAN_LEN: u64 = 4 << 20;
+/// How many a thread goes through before all wait for each other. What is found in all of them is held so long: where each
+/// of many small records is broken, that is several times their own length.
+const SPANS_EACH: usize = 4;
 
 /// Sound transactions that stand one behind the other.
 #[derive(Debug, Clone, Copy)]

@@ -2,9 +2,7 @@
 
 use super::FindingKind;
 use crate::Error;
-use filestorage::{
-    Index, Magic, RecordData, RecordHeader, Resolved, Status, TransactionHeader, record_at, resolve,
-};
+use filestorage::{Index, Magic, RecordData, RecordHeader, Resolved, Status, TransactionHeader, resolve};
 use vfs::ReadAt;
 
 /// Positions from here on do not fit into an index.
@@ -50,7 +48,8 @@ impl Records {
             findings.push(FindingKind::TooFar);
             return Ok(findings);
         }
-        self.check_previous(source, header, &mut findings)?;
+        let known_pos = self.index.insert(header.oid, header.pos)?;
+        self.check_previous(source, header, known_pos, &mut findings)?;
         // That it does not lead back itself is told by the walk.
         if let RecordData::Back(first_pos) = data
             && first_pos < header.pos
@@ -62,7 +61,6 @@ impl Records {
                 false => FindingKind::BackPointer(astray),
             });
         }
-        self.index.insert(header.oid, header.pos)?;
         Ok(findings)
     }
 
@@ -70,10 +68,11 @@ impl Records {
         &self,
         source: &dyn ReadAt,
         header: &RecordHeader,
+        known_pos: Option<u64>,
         findings: &mut Vec<FindingKind>,
     ) -> Result<(), Error> {
-        let RecordHeader { oid, pos, previous_pos, .. } = *header;
-        let mut expected_pos = self.index.get(oid).unwrap_or(0);
+        let RecordHeader { pos, previous_pos, .. } = *header;
+        let mut expected_pos = known_pos.unwrap_or(0);
         if expected_pos > self.transaction_pos {
             findings.push(FindingKind::Doubled { first_pos: expected_pos });
             // Both were stored over the same revision.

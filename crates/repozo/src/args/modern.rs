@@ -21,42 +21,54 @@ pub enum Verb {
     /// Check every rule of the format, and whether the data of each object can be read.
     ///
     /// Goes on behind damage. Exit status: 0 sound, 3 problems found, 1 it cannot be checked.
+    #[command(after_help = "Example: repozo check -r /srv/backups --at 2026-11-24")]
     Check(CheckArgs),
     /// Find references to objects that are not there.
     ///
     /// Exit status: 0 none, 3 some, or objects that cannot be read, or blobs without their file, 1 it cannot be looked at.
+    #[command(after_help = "Example: repozo refs /srv/zope/Data.fs --blobs /srv/zope/blobstorage")]
     Refs(RefsArgs),
     /// Show how one comes to an object from the root.
     ///
     /// Exit status: 0 there is a way, 3 there is none, or no such object.
+    #[command(after_help = "Example: repozo why 0x1f /srv/zope/Data.fs")]
     Why(ObjectArgs),
     /// List the objects that refer to an object.
+    #[command(after_help = "Example: repozo referrers 0x1f /srv/zope/Data.fs")]
     Referrers(ObjectArgs),
     /// List the revisions of an object, and the records of others that refer to it.
     ///
     /// Exit status: 0 there are some, 3 there is no such object, or something is lost.
+    #[command(after_help = "Example: repozo history 0x1f /srv/zope/Data.fs")]
     History(ObjectArgs),
     /// Show the data of an object: the opcodes of its pickles, and what it refers to.
     ///
     /// Exit status: 0 shown, 3 it is not there, cannot be read, or something is lost.
+    #[command(after_help = "Example: repozo cat 0x1f /srv/zope/Data.fs --at 2026-11-24-18-30")]
     Cat(CatArgs),
     /// List the transactions.
+    #[command(after_help = "Example: repozo log /srv/zope/Data.fs --since 2026-11-24 --user admin")]
     Log(LogArgs),
     /// List the last transactions, newest first.
+    #[command(after_help = "Example: repozo tail -n 20 /srv/zope/Data.fs")]
     Tail(TailArgs),
     /// List every transaction and every data record.
+    #[command(after_help = "Example: repozo dump --format=fsdump /srv/zope/Data.fs")]
     Dump(DumpArgs),
     /// Tell what a database is made of: by class, by size, by day, and what a pack would free.
+    #[command(after_help = "Example: repozo stats /srv/zope/Data.fs --html /tmp/stats.html")]
     Stats(StatsArgs),
     /// Make a new database of what can be read of a damaged one.
     ///
     /// Every sound transaction is copied; what is skipped is told. The old file is only read. Exit status: 0 all was
     /// copied, 3 something was skipped.
+    #[command(after_help = "Example: repozo salvage Damaged.fs Data.fs")]
     Salvage(SalvageArgs),
     /// Verify Data.fs.index, or make it anew.
     ///
     /// Exit status of --check: 0 it is right, 3 it is not, or not there. A server that starts without a right index
     /// scans the whole database first.
+    #[command(after_help = "Example: repozo index --rebuild /srv/zope/Data.fs")]
     Index(IndexArgs),
 }
 
@@ -339,6 +351,17 @@ mod tests {
     #[test]
     fn the_definition_of_the_verbs_holds_together() {
         Modern::command().debug_assert();
+    }
+
+    /// They are what people copy.
+    #[test]
+    fn the_example_of_each_verb_can_be_given() {
+        for verb in Modern::command().get_subcommands() {
+            let example = verb.get_after_help().unwrap().to_string();
+            let line = example.strip_prefix("Example: repozo ").unwrap();
+            assert!(line.starts_with(verb.get_name()), "{example}");
+            parse(&words(line)).unwrap();
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The documents speak of tests; those tests exist.
 
-use std::collections::BTreeSet;
+use crate::common::ours;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use testkit::TestClock;
 
 fn test_names(dir: &Path, names: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(dir).unwrap() {
@@ -36,4 +38,89 @@ fn every_test_that_the_list_of_differences_names_exists() {
     assert!(named.len() > 40, "{}", named.len());
     let missing: Vec<_> = named.difference(&known).collect();
     assert!(missing.is_empty(), "{missing:#?}");
+}
+
+/// The fields of each kind of line that a verb gives, by the table in JSON.md.
+fn documented_fields(text: &str) -> BTreeMap<(String, String), BTreeSet<String>> {
+    let code = |cell: &str| {
+        // What stands in brackets says something of the field before it.
+        let outside: String =
+            cell.split('(').map(|part| part.split_once(')').map_or(part, |(_, rest)| rest)).collect();
+        outside.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+    let rows = rows.filter_map(|(verb, rest)| Some((verb, rest.split_once(" | ")?)));
+    rows.map(|(verb, (kind, fields))| {
+        let kind = code(kind).pop().unwrap_or_else(|| "finding".to_owned());
+        ((verb.to_owned(), kind), code(fields).into_iter().collect())
+    })
+    .collect()
+}
+
+#[test]
+fn every_field_of_every_line_is_documented_and_no_other() {
+    let text = std::fs::read_to_string(testkit::root().join("docs/JSON.md")).unwrap();
+    let mut documented = documented_fields(&text);
+    let of_dump = documented[&("dump".to_owned(), "record".to_owned())].clone();
+    documented.insert(("history".to_owned(), "record".to_owned()), of_dump);
+    let findings = documented.remove(&("check".to_owned(), "finding".to_owned())).unwrap();
+    let (all, mut seen) = (documented.len(), BTreeSet::new());
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("blobs")).unwrap();
+    for words in [
+        "check bad-plen.fs",
+        "check status-u.fs",
+        "refs --garbage --blobs BLOBS refs.fs",
+        "refs --blobs BLOBS blobs.fs",
+        "refs bad-plen.fs",
+        "refs refs-broken.fs",
+        "why 0 undo.fs",
+        "why 1 undo.fs",
+        "why 3 undo.fs",
+        "why 0x77 undo.fs",
+        "referrers 1 refs.fs",
+        "history 1 refs.fs",
+        "history 0x77 bad-plen.fs",
+        "cat 0 refs.fs",
+        "cat 3 undo.fs",
+        "cat 1 bad-back-oid.fs",
+        "cat 0x77 bad-plen.fs",
+        "log bad-plen.fs",
+        "tail -n 99 bad-plen.fs",
+        "dump bad-plen.fs",
+        "stats bad-plen.fs",
+        "salvage bad-plen.fs NEW",
+    ] {
+        let verb = words.split(' ').next().unwrap();
+        let word = |word: &str| match word {
+            "BLOBS" => dir.path().join("blobs").into_os_string(),
+            "NEW" => dir.path().join("New.fs").into_os_string(),
+            name if name.ends_with(".fs") => testkit::data("samples").join(name).into_os_string(),
+            other => other.into(),
+        };
+        let line: Vec<_> = words.split(' ').map(word).chain(["--json".into()]).collect();
+        let ran = ours(&TestClock::at(1_900_000_000), &line);
+        assert_eq!(ran.stderr, "", "{words}");
+        for told in str::from_utf8(&ran.stdout).unwrap().lines() {
+            let told: serde_json::Map<String, serde_json::Value> = serde_json::from_str(told).unwrap();
+            let kind = told["kind"].as_str().unwrap().to_owned();
+            let mut fields: BTreeSet<String> = told.keys().filter(|key| *key != "kind").cloned().collect();
+            let key = (verb.to_owned(), kind);
+            if let Some(expected) = documented.get(&key) {
+                assert_eq!(&fields, expected, "{words}");
+                seen.insert(key);
+            } else {
+                assert!(
+                    verb == "check" && text.contains(&format!("`{}`", key.1)),
+                    "{key:?} is not documented"
+                );
+                fields.insert("end_pos".to_owned());
+                assert_eq!(fields, findings, "{words}");
+            }
+        }
+    }
+    let never: Vec<_> = documented.keys().filter(|key| !seen.contains(*key)).collect();
+    // Those need a damaged index, a stray file, an old ZODB.
+    let rare = ["index", "unnamed-blob", "skipped-undone"];
+    assert!(never.iter().all(|(_, kind)| rare.contains(&kind.as_str())) && all > 40, "{never:?}");
 }

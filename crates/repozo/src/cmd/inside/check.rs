@@ -4,7 +4,7 @@ use crate::args::modern::CheckArgs;
 use crate::report::one_line;
 use classic::Context;
 use filestorage::Tid;
-use inspect::{CheckRequest, CheckSummary, Checked, Error, Finding, Severity, check};
+use inspect::{CheckRequest, CheckSummary, Checked, Error, Finding, FindingKind, Severity, check};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::time::{Duration, UNIX_EPOCH};
@@ -67,14 +67,18 @@ fn finding_text(finding: &Finding) -> String {
 }
 
 fn finding_json(finding: &Finding) -> Value {
-    json!({
+    let mut told = json!({
         "kind": finding.kind.word(),
         "severity": severity(finding),
         "pos": finding.pos,
         "tid": finding.tid.map(|tid| tid.to_string()),
         "oid": finding.oid.map(|oid| oid.to_string()),
         "message": finding.kind.to_string(),
-    })
+    });
+    if let FindingKind::Lost(lost) = &finding.kind {
+        told["end_pos"] = json!(lost.end_pos);
+    }
+    told
 }
 
 fn summary_text(summary: &CheckSummary) -> String {

@@ -63,11 +63,11 @@ fn skipped_json(skipped: &Skipped) -> Value {
     match skipped {
         Skipped::Lost(lost) => lost_json(lost),
         Skipped::Record { header, back_pos } => json!({
-            "kind": "record", "oid": header.oid.to_string(), "tid": header.tid.to_string(), "pos": header.pos,
+            "kind": "skipped-record", "oid": header.oid.to_string(), "tid": header.tid.to_string(), "pos": header.pos,
             "back_pos": back_pos,
         }),
         Skipped::Undone(header) => json!({
-            "kind": "undone", "tid": header.tid.to_string(), "pos": header.pos,
+            "kind": "skipped-undone", "tid": header.tid.to_string(), "pos": header.pos,
         }),
     }
 }

@@ -122,5 +122,5 @@ fn every_field_of_every_line_is_documented_and_no_other() {
     let never: Vec<_> = documented.keys().filter(|key| !seen.contains(*key)).collect();
     // Those need a damaged index, a stray file, an old ZODB.
     let rare = ["index", "unnamed-blob", "skipped-undone"];
-    assert!(never.iter().all(|(_, kind)| rare.contains(&kind.as_str())) && all > 40, "{never:?}");
+    assert!(never.iter().all(|(_, kind)| rare.contains(&kind.as_str())) && all > 30, "{never:?} of {all}");
 }

@@ -1,7 +1,7 @@
 """What ZODB says of a database, for the tests of the verbs that look inside.
 
     inside.py classes FILE      for each class: objects, revisions, bytes of its records in the file
-    inside.py pack FILE         packs it up to now; how many objects are left
+    inside.py pack FILE [BLOBS] packs it up to now; how many objects are left
     inside.py objects FILE      for each object: its data, and the opcodes of its two pickles
     inside.py blobs DIR LAYOUT  makes a database with blobs; their files
 
@@ -47,8 +47,8 @@ def classes(path):
     return found
 
 
-def pack(path):
-    storage = FileStorage(path)
+def pack(path, blob_dir=None):
+    storage = FileStorage(path, blob_dir=blob_dir)
     # A pack up to a time before the last transaction leaves more than what is current.
     storage.pack(time.time() + 1, referencesf)
     count = len(storage)

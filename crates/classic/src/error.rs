@@ -21,6 +21,12 @@ pub enum Error {
         /// The repository.
         dir: PathBuf,
     },
+    /// What has the name of a page is none.
+    #[error("{}: it is not such a page, and is not written over: give another name", path.display())]
+    NotAReport {
+        /// The file.
+        path: PathBuf,
+    },
     /// A blob directory of a kind that is none of a server.
     #[error(
         "{} says \"{}\", not bushy or lawn: give the blob directory of the server, not the cache of a client",

@@ -61,7 +61,7 @@ pub use new_database::NewDatabase;
 pub use quick::QuickCheck;
 pub use reader::ChainReader;
 pub use recover::{RecoverRequest, Target, recover};
-pub use report_file::write_report;
+pub use report_file::ReportFile;
 pub use repository::Repository;
 pub use stamp::{Limit, Stamp};
 pub use state::State;

@@ -113,7 +113,7 @@ pub(crate) struct PlaceLocks {
 }
 
 /// A path and every one that its links lead through; the last is no link, there or not.
-fn follow_links(ctx: &Context<'_>, given: &Path) -> Result<Vec<PathBuf>, Error> {
+pub(crate) fn follow_links(ctx: &Context<'_>, given: &Path) -> Result<Vec<PathBuf>, Error> {
     const LINKS_LIMIT: usize = 40;
     let mut names = vec![given.to_owned()];
     while let Some(path) = names.last().filter(|_| names.len() <= LINKS_LIMIT) {

@@ -62,9 +62,12 @@ pub fn refs(
     request: RefsRequest<'_>,
     each: &mut dyn FnMut(RefsFinding) -> Result<(), Error>,
 ) -> Result<RefsSummary, Error> {
-    let mut last_tid = Tid::default();
+    let (mut last_tid, mut is_lost) = (Tid::default(), false);
     let objects = Objects::of(source, &mut |beside| match beside {
-        Beside::Lost(lost) => each(RefsFinding::Lost(lost)),
+        Beside::Lost(lost) => {
+            is_lost = true;
+            each(RefsFinding::Lost(lost))
+        }
         Beside::Transaction(header) => {
             last_tid = last_tid.max(header.tid);
             Ok(())
@@ -90,7 +93,7 @@ pub fn refs(
     drop(objects);
     for (oid, tid) in unnamed(files.as_deref().unwrap_or_default(), &is_named, last_tid) {
         summary.unnamed_blobs_count += 1;
-        each(RefsFinding::UnnamedBlob { oid, tid })?;
+        each(RefsFinding::UnnamedBlob { oid, tid, is_lost })?;
     }
     if request.garbage {
         summary.unreachable = Some(garbage.tell(each)?);
@@ -189,17 +192,17 @@ impl Looked {
         data: RecordData,
     ) -> Result<(), Error> {
         let Some(files) = search.files else { return Ok(()) };
+        let RecordHeader { oid, tid, pos, .. } = *header;
+        // The file is that of the record, also where the data is that of another one, or cannot be read.
+        let file = files.binary_search(&(oid, tid));
+        self.named.extend(file);
         let Ok(Some(bytes)) = self.reader.read(search.source, sweep, header, data)? else { return Ok(()) };
         let class = ClassName::of_record(bytes);
         if *class.module != *b"ZODB.blob" || *class.name != *b"Blob" {
             return Ok(());
         }
         self.summary.blobs_count += 1;
-        let RecordHeader { oid, tid, pos, .. } = *header;
-        // The file is that of the record, also where the data is that of another one.
-        if let Ok(at) = files.binary_search(&(oid, tid)) {
-            self.named.push(at);
-        } else {
+        if file.is_err() {
             let is_current = search.objects.is_current(header);
             self.summary.missing_blobs_count += 1;
             self.findings.push(RefsFinding::MissingBlob(BlobRevision { oid, tid, pos, is_current }));

@@ -19,6 +19,8 @@ pub struct Stats {
     pub source_len: u64,
     /// Bytes of which nothing can be read.
     pub lost_len: u64,
+    /// Objects of which the references are not all known.
+    pub unreadable_count: u64,
     /// Transactions, with all that is in them.
     pub transactions: Amount,
     /// The first and the last transaction.
@@ -116,6 +118,7 @@ pub fn stats(
         |looked| {
             stats.object_lens.add_all(&looked.lens);
             stats.deletions += looked.deletions;
+            stats.unreadable_count += looked.unreadable_count;
             counted.add(looked)
         },
     )?;
@@ -130,6 +133,11 @@ pub fn stats(
 }
 
 impl Stats {
+    /// Whether all could be read; if not, what the root leads to may be counted as if it did not.
+    pub fn is_whole(&self) -> bool {
+        self.lost_len == 0 && self.unreadable_count == 0
+    }
+
     /// The classes behind the `count` largest ones, together.
     pub fn smaller_than(&self, count: usize) -> ClassStats {
         let mut rest = ClassStats::default();
@@ -157,6 +165,7 @@ struct Looked {
     /// By the numbers of the classes.
     counts: Vec<ClassStats>,
     deletions: Amount,
+    unreadable_count: u64,
     lens: Histogram,
     links: LinksPart,
 }
@@ -175,19 +184,19 @@ impl Looked {
             self.deletions += Amount::one(record_len);
             return Ok(());
         };
-        let Looked { reader, scanner, classes, counts, lens, links, .. } = self;
+        let Looked { reader, scanner, classes, counts, unreadable_count, lens, links, .. } = self;
         let bytes = reader.read(source, sweep, header, data)?.ok().flatten().unwrap_or_default();
         let number = classes.number(ClassName::of_record(bytes));
         let at = usize::try_from(number).unwrap_or_default();
         counts.resize(counts.len().max(at + 1), ClassStats::default());
         counts[at].revisions += Amount::one(record_len);
         if is_current {
-            // What cannot be read is told by `refs`.
-            let _ = scanner.scan(bytes, &mut |reference| {
+            let scanned = scanner.scan(bytes, &mut |reference| {
                 if let Some(oid) = strong(&reference) {
                     links.refer(oid);
                 }
             });
+            *unreadable_count += u64::from(scanned.is_err());
             counts[at].objects += Amount::one(whole_len);
             lens.add(whole_len - (header.data_pos() - header.pos));
             links.note(header.oid, number, whole_len);

@@ -30,6 +30,8 @@ pub enum RefsFinding {
         oid: Oid,
         /// The transaction that its name says.
         tid: Tid,
+        /// Whether bytes are lost, so that there may be a record in them.
+        is_lost: bool,
     },
     /// Objects of a class that the root does not lead to.
     Unreachable {

@@ -7,8 +7,7 @@ use classic::Context;
 use filestorage::{Oid, RecordHeader};
 use inspect::{Revision, revision};
 use pickle::record::{ClassName, Operation, RecordScanner, Reference, operations};
-use serde_json::{Value, json};
-use std::fmt::Write as _;
+use serde_json::json;
 use std::io::{self, Write};
 
 /// `repozo cat`; the exit status.
@@ -28,26 +27,25 @@ pub(super) fn run(args: &CatArgs, ctx: &Context<'_>, out: &mut dyn Write) -> Res
             }
         })
     })?;
-    let is_here = tell(args, &found, out).map_err(Failure::Output)?;
+    let is_here = tell(args, &found, out)?;
     Ok(if is_here && is_whole { 0 } else { FOUND })
 }
 
 /// Whether there was something to be told.
-fn tell(args: &CatArgs, found: &Revision, out: &mut dyn Write) -> io::Result<bool> {
-    match found {
+fn tell(args: &CatArgs, found: &Revision, out: &mut dyn Write) -> Result<bool, Failure> {
+    let told = match found {
         Revision::Here { stored, .. } if args.raw => out.write_all(stored).map(|()| true),
         Revision::Here { header, stored, pickles } => {
-            let is_readable = pickles.is_ok();
-            let text = if args.json {
-                here_json(header, stored, pickles).to_string() + "\n"
-            } else {
-                here_text(header, stored, pickles)
+            let written = match args.json {
+                true => write_json(out, header, stored, pickles),
+                false => write_text(out, header, stored, pickles),
             };
-            out.write_all(text.as_bytes()).map(|()| is_readable)
+            written.map(|()| pickles.is_ok())
         }
-        _ if args.raw => Ok(false),
+        _ if args.raw => return Err(Failure::Absent(absent(args, found))),
         _ => writeln!(out, "{}", absent(args, found)).map(|()| false),
-    }
+    };
+    told.map_err(Failure::Output)
 }
 
 /// Why there is nothing to be shown.
@@ -66,67 +64,87 @@ fn absent(args: &CatArgs, found: &Revision) -> String {
     }
 }
 
-fn here_text(header: &RecordHeader, stored: &[u8], pickles: &Result<Vec<u8>, String>) -> String {
+/// A line for each opcode and each reference: a record has many, so none is held.
+fn write_text(
+    out: &mut dyn Write,
+    header: &RecordHeader,
+    stored: &[u8],
+    pickles: &Result<Vec<u8>, String>,
+) -> io::Result<()> {
     let RecordHeader { oid, tid, pos, .. } = header;
     let class = pickles.as_deref().map(ClassName::of_record).unwrap_or_default();
-    let mut text =
-        one_line(&format!("oid {oid} {class} @{pos}, tid {tid}, {}, {} bytes", tid.calendar(), stored.len()))
-            + "\n";
-    match pickles {
-        Ok(pickles) => {
-            for operation in operations(pickles) {
-                match operation {
-                    Ok(Operation { pos, name, argument }) => {
-                        let line = one_line(&format!("{pos:>7} {name:<16} {argument}"));
-                        let _ = writeln!(text, "{}", line.trim_end());
-                    }
-                    Err(error) => drop(writeln!(text, "{}", one_line(&format!("        {error}")))),
-                }
-            }
-            for (oid, class) in references(pickles) {
-                let _ = writeln!(text, "{}", one_line(&format!("refers to oid {oid} {class}")).trim_end());
-            }
-        }
-        Err(reason) => drop(writeln!(text, "        {}", one_line(reason))),
+    let (time, len) = (tid.calendar(), stored.len());
+    writeln!(out, "{}", one_line(&format!("oid {oid} {class} @{pos}, tid {tid}, {time}, {len} bytes")))?;
+    let pickles = match pickles {
+        Ok(pickles) => pickles,
+        Err(reason) => return writeln!(out, "        {}", one_line(reason)),
+    };
+    for operation in operations(pickles) {
+        let line = match operation {
+            Ok(Operation { pos, name, argument }) => format!("{pos:>7} {name:<16} {argument}"),
+            Err(error) => format!("        {error}"),
+        };
+        writeln!(out, "{}", one_line(line.trim_end()))?;
     }
-    text
+    for_references(pickles, &mut |oid, class| {
+        let class = class.map_or_else(String::new, |class| class.to_string());
+        writeln!(out, "{}", one_line(format!("refers to oid {oid} {class}").trim_end()))
+    })
 }
 
-fn here_json(header: &RecordHeader, stored: &[u8], pickles: &Result<Vec<u8>, String>) -> Value {
+/// One object on one line, its lists written item by item.
+fn write_json(
+    out: &mut dyn Write,
+    header: &RecordHeader,
+    stored: &[u8],
+    pickles: &Result<Vec<u8>, String>,
+) -> io::Result<()> {
     let bytes = pickles.as_deref().unwrap_or_default();
     let mut fault = pickles.as_ref().err().cloned();
-    let mut told = Vec::new();
+    write!(out, "{{\"operations\":[")?;
+    let mut separator = "";
     for operation in operations(bytes).take_while(|_| pickles.is_ok()) {
         match operation {
             Ok(Operation { pos, name, argument }) => {
-                told.push(json!({ "pos": pos, "name": name, "argument": argument.to_string() }));
+                let item = json!({ "pos": pos, "name": name, "argument": argument.to_string() });
+                write!(out, "{separator}{item}")?;
+                separator = ",";
             }
             Err(error) => fault = Some(error.to_string()),
         }
     }
-    let references: Vec<Value> =
-        references(bytes).map(|(oid, class)| json!({ "oid": oid.to_string(), "class": class })).collect();
-    json!({
+    write!(out, "],\"references\":[")?;
+    separator = "";
+    for_references(bytes, &mut |oid, class| {
+        let item = json!({ "oid": oid.to_string(), "class": class.map(|class| class.to_string()) });
+        let written = write!(out, "{separator}{item}");
+        separator = ",";
+        written
+    })?;
+    let rest = json!({
         "kind": "object",
         "oid": header.oid.to_string(),
         "tid": header.tid.to_string(),
         "pos": header.pos,
         "data_len": stored.len(),
         "class": ClassName::of_record(bytes).to_string(),
-        "operations": told,
-        "references": references,
         "message": fault,
-    })
+    });
+    let rest = rest.to_string();
+    writeln!(out, "],{}", &rest[1..])
 }
 
-/// What the object refers to, and the class that each reference says, in the order of the references.
-fn references(pickles: &[u8]) -> impl Iterator<Item = (Oid, String)> {
-    let mut found = Vec::new();
+/// Hands on what the object refers to, and the class that each reference says, in the order of the references.
+fn for_references(
+    pickles: &[u8],
+    each: &mut dyn FnMut(Oid, Option<ClassName<'_>>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut handed = Ok(());
     // What is wrong is shown with the opcodes.
     let _ = RecordScanner::default().scan(pickles, &mut |reference| {
-        if let Reference::Strong { oid, class } = reference {
-            found.push((Oid::from_be_bytes(oid), class.map_or_else(String::new, |class| class.to_string())));
+        if let (Reference::Strong { oid, class }, Ok(())) = (reference, &handed) {
+            handed = each(Oid::from_be_bytes(oid), class);
         }
     });
-    found.into_iter()
+    handed
 }

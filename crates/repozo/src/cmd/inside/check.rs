@@ -25,27 +25,36 @@ pub(super) fn run(
 ) -> Result<u8, Error> {
     let request = CheckRequest { now: latest_tid(ctx), deep: args.deep };
     // That of backups is looked at by `repozo -V`.
-    let index = args.source.file.as_ref().map(|path| IndexFile::open(ctx, path)).transpose()?.flatten();
+    let index = args.source.file.as_ref().map(|path| IndexFile::open(ctx, path));
     let Checked { mut summary, index: truth, extent } = check(source, &request, &mut |finding| {
         let line = if args.json { finding_json(finding).to_string() } else { finding_text(finding) };
         output(writeln!(out, "{line}"))
     })?;
-    // Where bytes are lost, nobody knows what it should say of them.
-    if let (Some(index), Some(extent)) = (index, extent) {
-        for problem in index.problems(source, &truth, &extent) {
-            summary.problems_count += 1;
-            output(writeln!(out, "{}", index_problem(args, &problem)))?;
+    let (problems, notes) = match (index, extent) {
+        (None | Some(Ok(None)), _) => (Vec::new(), Vec::new()),
+        (Some(Err(error)), _) => (vec![format!("the index cannot be looked at: {error}")], Vec::new()),
+        // Nobody knows what it should say of what is lost.
+        (Some(Ok(Some(_))), None) => {
+            (Vec::new(), vec!["the index was not looked at, since bytes are lost".to_owned()])
         }
+        (Some(Ok(Some(index))), Some(extent)) => (index.problems(source, &truth, &extent), Vec::new()),
+    };
+    summary.problems_count += problems.len() as u64;
+    summary.notes_count += notes.len() as u64;
+    let told =
+        problems.iter().map(|problem| ("problem", problem)).chain(notes.iter().map(|note| ("note", note)));
+    for (severity, text) in told {
+        output(writeln!(out, "{}", of_index(args, severity, text)))?;
     }
     let line = if args.json { summary_json(&summary).to_string() } else { summary_text(&summary) };
     output(writeln!(out, "{line}"))?;
     Ok(if summary.problems_count > 0 { FOUND } else { 0 })
 }
 
-fn index_problem(args: &CheckArgs, problem: &str) -> String {
+fn of_index(args: &CheckArgs, severity: &str, text: &str) -> String {
     match args.json {
-        true => json!({ "kind": "index", "severity": "problem", "message": problem }).to_string(),
-        false => one_line(&format!("problem: {problem}")),
+        true => json!({ "kind": "index", "severity": severity, "message": text }).to_string(),
+        false => one_line(&format!("{severity}: {text}")),
     }
 }
 

@@ -1,7 +1,7 @@
 use super::log::status;
-use super::output;
 use super::python::{bytes_repr, quoted};
 use super::words::{lost_json, lost_text, transaction_json};
+use super::{FOUND, output};
 use crate::args::modern::{DumpArgs, DumpFormat};
 use crate::report::one_line;
 use filestorage::{Metadata, RecordHeader, Status, Tid, TransactionHeader};
@@ -16,7 +16,9 @@ use vfs::ReadAt;
 /// When the source cannot be read or the output not written.
 pub(super) fn run(args: &DumpArgs, source: &dyn ReadAt, out: &mut dyn Write) -> Result<u8, Error> {
     let mut numbers = Numbers::default();
+    let mut is_whole = true;
     dump(source, &mut |dumped| {
+        is_whole &= !matches!(dumped, Dumped::Lost(_));
         let number = numbers.of(&dumped);
         match (args.format, args.json) {
             (Some(DumpFormat::Fsdump), _) => output(as_fsdump(out, number, &dumped)),
@@ -24,7 +26,7 @@ pub(super) fn run(args: &DumpArgs, source: &dyn ReadAt, out: &mut dyn Write) -> 
             (None, false) => output(writeln!(out, "{}", dumped_text(&dumped))),
         }
     })?;
-    Ok(0)
+    Ok(if is_whole { 0 } else { FOUND })
 }
 
 /// Counts transactions, and the records in each.

@@ -10,8 +10,8 @@ pub(super) enum Failure {
     Common(Error),
     /// What is looked into is no database.
     NoDatabase { path: PathBuf, error: filestorage::Error },
-    /// What has the name of a page is none.
-    Taken { path: PathBuf },
+    /// What was asked for is not there, and nothing but that could be told on standard output.
+    Absent(String),
     /// What was found cannot be written.
     Output(io::Error),
 }
@@ -38,10 +38,7 @@ impl Failure {
         match self {
             Failure::Common(error) => report::text(error),
             Failure::NoDatabase { path, error } => report::one_line(&format!("{}: {error}", path.display())),
-            Failure::Taken { path } => report::one_line(&format!(
-                "{}: it is not a page of repozo stats, and is not written over: give another name",
-                path.display()
-            )),
+            Failure::Absent(text) => text.clone(),
             Failure::Output(error) => report::output_text(error),
         }
     }
@@ -52,6 +49,7 @@ impl Failure {
             Failure::Common(error) => report::exit_status(error),
             // Who reads on does not want more, as `head`.
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+            Failure::Absent(_) => super::FOUND,
             _ => 1,
         }
     }

@@ -51,10 +51,13 @@ pub(super) fn referrers(args: &ObjectArgs, source: &dyn ReadAt, out: &mut dyn Wr
     Ok(0)
 }
 
+/// Steps further from the root are not indented more.
+const DEEPEST_INDENT: usize = 20;
+
 fn tell(args: &ObjectArgs, depth: usize, object: &Object, out: &mut dyn Write) -> Result<(), Error> {
     let line = match args.json {
         true => object_json(object).to_string(),
-        false => "  ".repeat(depth) + &object_text(object),
+        false => "  ".repeat(depth.min(DEEPEST_INDENT)) + &object_text(object),
     };
     output(writeln!(out, "{line}"))
 }

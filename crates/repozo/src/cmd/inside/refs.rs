@@ -12,6 +12,7 @@ use inspect::{
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::path::Path;
 
 /// `repozo refs`; the exit status.
 ///
@@ -20,7 +21,15 @@ use std::io::{self, Write};
 pub(super) fn run(args: &RefsArgs, ctx: &Context<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
     let blobs = args.blobs.as_ref().map(|dir| BlobDir::open(ctx, dir)).transpose()?;
     let mut is_sound = true;
+    let opened = args.source.file.as_ref().map(|path| (path, file_id(ctx, path)));
     let mut tell = |finding: RefsFinding| {
+        // A pack gives the database another file first, and then removes those of blobs.
+        if let (RefsFinding::MissingBlob(_), Some((path, id))) = (&finding, &opened)
+            && file_id(ctx, path) != *id
+        {
+            let error = classic::Error::SourceChanged { path: path.to_path_buf(), what: "it was packed" };
+            return Err(io::Error::other(error).into());
+        }
         is_sound &= !finding.is_problem();
         let text = match (args.format, args.json) {
             (Some(RefsFormat::Fsrefs), _) => as_fsrefs(&finding),
@@ -37,11 +46,16 @@ pub(super) fn run(args: &RefsArgs, ctx: &Context<'_>, out: &mut dyn Write) -> Re
     })?;
     let line = match (args.format, args.json) {
         (Some(RefsFormat::Fsrefs), _) => String::new(),
-        (None, true) => summary_json(&summary).to_string() + "\n",
-        (None, false) => summary_text(args, &summary) + "\n",
+        (None, true) => summary_json(args, &summary).to_string() + "\n",
+        (None, false) => summary_text(args, &summary, is_sound) + "\n",
     };
     out.write_all(line.as_bytes()).map_err(Failure::Output)?;
     Ok(if is_sound { 0 } else { FOUND })
+}
+
+/// By what another file under the same name is known.
+fn file_id(ctx: &Context<'_>, path: &Path) -> Option<(u64, u64)> {
+    ctx.fs.meta(path).ok().map(|meta| meta.id)
 }
 
 fn reason_word(reason: Reason) -> &'static str {
@@ -67,9 +81,10 @@ fn finding_text(finding: &RefsFinding, blobs: Option<&BlobDir>) -> String {
             );
             one_line(&line) + "\n"
         }
-        RefsFinding::UnnamedBlob { oid, tid } => {
+        RefsFinding::UnnamedBlob { oid, tid, is_lost } => {
             let file = blob_file(blobs, *oid, *tid);
-            one_line(&format!("blob without a record: {file}, {}", tid.calendar())) + "\n"
+            let perhaps = if *is_lost { "; it may be in what cannot be read" } else { "" };
+            one_line(&format!("blob without a record: {file}, {}{perhaps}", tid.calendar())) + "\n"
         }
         RefsFinding::Unreachable { class, amount } => {
             let Amount { count, len } = amount;
@@ -103,8 +118,8 @@ fn finding_json(finding: &RefsFinding, blobs: Option<&BlobDir>) -> Value {
             "kind": "missing-blob", "oid": oid.to_string(), "tid": tid.to_string(), "pos": pos,
             "current": is_current, "file": blob_file(blobs, *oid, *tid),
         }),
-        RefsFinding::UnnamedBlob { oid, tid } => json!({
-            "kind": "unnamed-blob", "oid": oid.to_string(), "tid": tid.to_string(),
+        RefsFinding::UnnamedBlob { oid, tid, is_lost } => json!({
+            "kind": "unnamed-blob", "oid": oid.to_string(), "tid": tid.to_string(), "perhaps_lost": is_lost,
             "file": blob_file(blobs, *oid, *tid),
         }),
         RefsFinding::Unreachable { class, amount } => json!({
@@ -130,7 +145,7 @@ fn finding_json(finding: &RefsFinding, blobs: Option<&BlobDir>) -> Value {
     }
 }
 
-fn summary_text(args: &RefsArgs, summary: &RefsSummary) -> String {
+fn summary_text(args: &RefsArgs, summary: &RefsSummary, is_sound: bool) -> String {
     let RefsSummary { objects_count, references_count, dangling_count, unreadable_count, .. } = summary;
     let mut text = format!(
         "objects: {objects_count}, references: {references_count}; dangling: {dangling_count}, \
@@ -144,21 +159,25 @@ fn summary_text(args: &RefsArgs, summary: &RefsSummary) -> String {
         );
     }
     if let Some(Amount { count, len }) = summary.unreachable {
-        let _ = write!(text, "; not reached from the root: {count}, {len} bytes");
+        // What only the unreadable leads to looks as if nothing did.
+        let at_most = if is_sound { "" } else { "at most " };
+        let _ = write!(text, "; not reached from the root: {at_most}{count}, {len} bytes");
     }
     text
 }
 
-fn summary_json(summary: &RefsSummary) -> Value {
+fn summary_json(args: &RefsArgs, summary: &RefsSummary) -> Value {
+    // Nothing is known of what nobody asked for.
+    let of_blobs = |count: u64| args.blobs.as_ref().map(|_| count);
     json!({
         "kind": "summary",
         "objects": summary.objects_count,
         "references": summary.references_count,
         "dangling": summary.dangling_count,
         "unreadable": summary.unreadable_count,
-        "blobs": summary.blobs_count,
-        "missing_blobs": summary.missing_blobs_count,
-        "unnamed_blobs": summary.unnamed_blobs_count,
+        "blobs": of_blobs(summary.blobs_count),
+        "missing_blobs": of_blobs(summary.missing_blobs_count),
+        "unnamed_blobs": of_blobs(summary.unnamed_blobs_count),
         "unreachable": summary.unreachable.map(|amount| amount.count),
         "unreachable_len": summary.unreachable.map(|amount| amount.len),
     })

@@ -4,9 +4,9 @@ mod table;
 
 use super::failure::Failure;
 use super::words::{lost_json, lost_text};
-use super::{look, output};
+use super::{FOUND, look, output};
 use crate::args::modern::StatsArgs;
-use classic::{Context, write_report};
+use classic::{Context, ReportFile};
 use inspect::{Amount, ClassStats, Day, Histogram, Stats, stats};
 use serde_json::{Value, json};
 use std::io::Write;
@@ -16,21 +16,20 @@ use std::io::Write;
 /// # Errors
 /// When the source cannot be read, the output not written, or the page not made.
 pub(super) fn run(args: &StatsArgs, ctx: &Context<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
-    if let Some(path) = &args.html {
-        page::check_target(ctx, path)?;
-    }
+    let page =
+        args.html.as_ref().map(|path| ReportFile::find(ctx, path, page::MARK.as_bytes())).transpose()?;
     let stats = look(ctx, &args.source, |database| {
         stats(database, &mut |lost| {
             let line = if args.json { lost_json(&lost).to_string() } else { lost_text(&lost) };
             output(writeln!(out, "{line}"))
         })
     })?;
-    if let Some(path) = &args.html {
-        write_report(ctx, path, page::of(&args.source.shown(), &stats).as_bytes())?;
-    }
     let text = if args.json { as_json(&stats) } else { table::of(&stats, args.limit) };
     out.write_all(text.as_bytes()).map_err(Failure::Output)?;
-    Ok(0)
+    if let Some(page) = page {
+        page.write(ctx, page::of(&args.source.shown(), &stats).as_bytes())?;
+    }
+    Ok(if stats.is_whole() { 0 } else { FOUND })
 }
 
 /// One line a class, a day, a bin; what is true of the whole comes last.
@@ -66,6 +65,7 @@ fn summary_json(stats: &Stats) -> Value {
     summary["class"] = Value::Null;
     summary["source_len"] = json!(stats.source_len);
     summary["lost_len"] = json!(stats.lost_len);
+    summary["unreadable"] = json!(stats.unreadable_count);
     summary["transactions"] = json!(stats.transactions.count);
     summary["deletions"] = json!(stats.deletions.count);
     summary["first_tid"] = tid(stats.tids.map(|tids| tids.0));
@@ -94,14 +94,28 @@ fn day_text(day: &Day) -> String {
 /// What a pack would do, in words.
 fn pack_text(stats: &Stats) -> String {
     let all = &stats.all;
+    // What only the unreadable leads to looks as if nothing did.
+    let at_most = if stats.is_whole() { "" } else { "at most " };
     format!(
-        "a pack up to now would remove {} of records ({}): {} of old revisions, {} of {} objects that the root does not lead to",
+        "a pack up to now would remove {at_most}{} of records ({}): {} of old revisions, {} of {} objects that the root does not lead to",
         bytes(all.freed_len()),
         percent(all.freed_len(), stats.source_len),
         bytes(all.historic_len()),
         bytes(all.unreachable.len),
         count(all.unreachable.count),
     )
+}
+
+/// That not all could be read, and what that means.
+fn unread_text(stats: &Stats) -> Option<String> {
+    (!stats.is_whole()).then(|| {
+        format!(
+            "{} and the references of {} objects cannot be read (repozo check tells which): what only they lead to \
+             counts as if the root did not lead to it, and ZODB may refuse to pack",
+            bytes(stats.lost_len),
+            count(stats.unreadable_count)
+        )
+    })
 }
 
 fn total_text(stats: &Stats) -> String {

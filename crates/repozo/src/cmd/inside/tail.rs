@@ -1,6 +1,6 @@
 use super::log::{entry_json, entry_text};
-use super::output;
 use super::python::bytes_repr;
+use super::{FOUND, output};
 use crate::args::modern::{TailArgs, TailFormat};
 use filestorage::{Metadata, TransactionHeader};
 use inspect::{Error, LogEntry, tail};
@@ -13,7 +13,9 @@ use vfs::ReadAt;
 /// # Errors
 /// When the source cannot be read or the output not written.
 pub(super) fn run(args: &TailArgs, source: &dyn ReadAt, out: &mut dyn Write) -> Result<u8, Error> {
+    let mut is_whole = true;
     tail(source, args.count, &mut |entry| {
+        is_whole &= !matches!(entry, LogEntry::Lost(_));
         let text = match (args.format, &entry) {
             (Some(TailFormat::Fstail), LogEntry::Transaction { header, metadata, .. }) => {
                 as_fstail(source, header, metadata)?
@@ -23,7 +25,7 @@ pub(super) fn run(args: &TailArgs, source: &dyn ReadAt, out: &mut dyn Write) -> 
         };
         output(out.write_all(text.as_bytes()))
     })?;
-    Ok(0)
+    Ok(if is_whole { 0 } else { FOUND })
 }
 
 /// What fstail prints of it, with the SHA-1 of its records.

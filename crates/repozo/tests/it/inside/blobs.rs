@@ -1,11 +1,12 @@
 //! Blobs without their files, and files without a record, in blob directories that ZODB made.
 
-use super::{args, of_kind, run, zodb_says};
+use super::{NOW, args, of_kind, run, zodb_says};
+use crate::common::ours_with;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use testkit::Ran;
+use testkit::{HookFs, Ran, TestClock};
 
 struct Site {
     dir: tempfile::TempDir,
@@ -105,4 +106,54 @@ fn a_directory_that_is_not_there_or_the_cache_of_a_client_is_an_error() {
     // Without the marker ZODB takes it for the old layout, in which nothing of it is a blob.
     std::fs::remove_file(site.blobs().join(".layout")).unwrap();
     assert_eq!(counts(&site.refs(&site.blobs())), [8, 8, 0]);
+}
+
+/// A review found it: who believed it deleted good blobs.
+#[test]
+fn the_file_of_a_record_that_cannot_be_read_is_not_told_to_be_without_a_record() {
+    let site = Site::made_by_zodb("bushy");
+    let file = site.dir.path().join("Data.fs");
+    let records = of_kind(&run(&args!["dump", "--json", &file]).expect_success(), "record");
+    let blob = records.iter().find(|record| record["class"] == "ZODB.blob.Blob").unwrap();
+    let pos = usize::try_from(blob["pos"].as_u64().unwrap()).unwrap();
+    let sound = std::fs::read(&file).unwrap();
+    // The first opcode of its class: then its data is no pickle.
+    let mut bytes = sound.clone();
+    bytes[pos + 42] = 0xff;
+    std::fs::write(&file, &bytes).unwrap();
+    let ran = site.refs(&site.blobs());
+    assert_eq!((counts(&ran), files(&ran, "unnamed-blob")), ([7, 0, 0], BTreeSet::new()));
+    // The length of its data: then its whole transaction is lost, with the first revision of each blob.
+    let mut bytes = sound;
+    bytes[pos + 41] ^= 0x40;
+    std::fs::write(&file, &bytes).unwrap();
+    let ran = site.refs(&site.blobs());
+    let unnamed = of_kind(&ran, "unnamed-blob");
+    assert_eq!((ran.status, unnamed.len()), (3, 3));
+    assert!(unnamed.iter().all(|line| line["perhaps_lost"] == true), "{unnamed:?}");
+    let text = String::from_utf8(run(&args!["refs", "--blobs", site.blobs(), &file]).stdout).unwrap();
+    assert_eq!(text.matches("; it may be in what cannot be read").count(), 3, "{text}");
+}
+
+/// A review found it: the files that a pack removed meanwhile were told missing, of a database that was sound.
+#[test]
+fn of_a_database_that_is_packed_meanwhile_no_blob_is_told_missing() {
+    let site = Site::made_by_zodb("bushy");
+    let (file, blobs) = (site.dir.path().join("Data.fs"), site.blobs());
+    let (packed, listed) = (file.clone(), blobs.clone());
+    let mut lists_count = 0;
+    let fs = HookFs::new(move |call| {
+        if call.op == "list" && call.path.starts_with(&listed) {
+            lists_count += 1;
+            // The first one looks for the layout.
+            if lists_count == 2 {
+                zodb_says("pack", &[packed.as_os_str(), listed.as_os_str()]);
+            }
+        }
+        Ok(())
+    });
+    let ran = ours_with(&fs, &TestClock::at(NOW), &args!["refs", "--json", "--blobs", &blobs, &file]);
+    assert_eq!((ran.status, of_kind(&ran, "missing-blob").len()), (1, 0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("it was packed") && ran.stderr.lines().count() == 1, "{}", ran.stderr);
+    assert!(counts(&site.refs(&blobs).expect_success())[0] < 8, "it was");
 }

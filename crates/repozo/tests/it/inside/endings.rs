@@ -48,6 +48,31 @@ fn what_is_not_there_or_no_database_is_one_line_and_status_1() {
     assert_eq!((directory.status, directory.stderr.lines().count()), (1, 1), "{}", directory.stderr);
 }
 
+#[test]
+fn whoever_tells_that_bytes_are_lost_says_so_with_the_status_too() {
+    let path = data("samples").join("bad-tlen.fs");
+    for line in [
+        args!["check", &path].to_vec(),
+        args!["refs", &path].to_vec(),
+        args!["history", "1", &path].to_vec(),
+        args!["cat", "1", &path].to_vec(),
+        args!["log", &path].to_vec(),
+        args!["log", "--reverse", &path].to_vec(),
+        args!["tail", "-n", "99", &path].to_vec(),
+        args!["dump", &path].to_vec(),
+        args!["dump", "--format=fsdump", &path].to_vec(),
+        args!["stats", &path].to_vec(),
+    ] {
+        let ran = run(&line);
+        let text = String::from_utf8(ran.stdout).unwrap();
+        assert!(
+            ran.status == 3 && text.contains("@463 to @561") || text.contains("up to @561"),
+            "{line:?}: {text}"
+        );
+        assert_eq!(ran.status, 3, "{line:?}");
+    }
+}
+
 /// `repozo log Data.fs | head -1`
 #[test]
 fn who_reads_no_further_is_no_error() {

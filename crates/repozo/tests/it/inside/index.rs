@@ -158,3 +158,20 @@ fn a_damaged_database_gets_no_index() {
     assert!(ran.stderr.contains("@463"), "{}", ran.stderr);
     assert_eq!(names(dir.path()), ["Data.fs"]);
 }
+
+/// A review found it: nothing was checked then.
+#[test]
+fn where_the_index_cannot_be_looked_at_the_database_is_checked_all_the_same() {
+    let site = Site::new();
+    std::fs::create_dir(site.path("Data.fs.index")).unwrap();
+    let ran = run(&args!["check", "--json", site.path("Data.fs")]);
+    let found = of_kind(&ran, "index");
+    assert_eq!((ran.status, found.len(), of_kind(&ran, "summary")[0]["problems"].as_u64()), (3, 1, Some(1)));
+    assert!(found[0]["message"].as_str().unwrap().contains("Data.fs.index"), "{found:?}");
+    // What is lost may be in it.
+    let damaged = site.path("bad.fs");
+    std::fs::copy(data("samples").join("bad-tlen.fs"), &damaged).unwrap();
+    std::fs::copy(data("samples").join("plain.fs.index"), site.path("bad.fs.index")).unwrap();
+    let found = of_kind(&run(&args!["check", "--json", &damaged]), "index");
+    assert_eq!((found.len(), found[0]["severity"].as_str()), (1, Some("note")), "{found:?}");
+}

@@ -125,6 +125,7 @@ fn an_object_that_is_not_there_or_cannot_be_read_is_told_with_status_3() {
     }
     let raw = run(&args!["cat", "--raw", "0x77", samples.join("undo.fs")]);
     assert_eq!((raw.status, raw.stdout.len()), (3, 0));
+    assert_eq!(raw.stderr, "oid 0x0000000000000077: there is no such object\n");
 }
 
 /// zc.zlibstorage stores what it compressed; the opcodes are those of what it was.

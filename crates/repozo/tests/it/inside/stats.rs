@@ -136,6 +136,30 @@ fn the_page_is_written_over_a_page_and_over_nothing_else() {
     assert!(ran.stderr.contains("not written over"), "{}", ran.stderr);
     assert_eq!(std::fs::read(&other).unwrap(), std::fs::read(&source).unwrap());
     assert_eq!(testkit::names(dir.path()), ["Data.fs", "stats.html"], "no draft is left");
+    // A link stays one, and the page that it leads to is the new one.
+    let link = dir.path().join("link.html");
+    std::os::unix::fs::symlink("stats.html", &link).unwrap();
+    std::fs::write(&page, std::fs::read_to_string(&page).unwrap().replace("samplemod", "old")).unwrap();
+    run(&args!["stats", &source, "--html", &link]).expect_success();
+    assert!(link.is_symlink() && std::fs::read_to_string(&page).unwrap().contains("samplemod.Thing"));
     let nowhere = run(&args!["stats", &source, "--html", dir.path().join("no/such/page.html")]);
     assert_eq!((nowhere.status, nowhere.stderr.lines().count()), (1, 1), "{}", nowhere.stderr);
+}
+
+/// A review found it: behind an object that could not be read, all was told to be garbage, with status 0.
+#[test]
+fn where_not_all_can_be_read_what_a_pack_frees_is_at_most_so_much() {
+    for (name, unreadable_count) in [("refs-broken.fs", 1), ("bad-tlen.fs", 0)] {
+        let path = data("samples").join(name);
+        let ran = run(&args!["stats", "--json", &path]);
+        assert_eq!((ran.status, number(&summary(&ran)["unreadable"])), (3, unreadable_count), "{name}");
+        for line in [args!["stats", &path].to_vec(), args!["refs", "--garbage", &path].to_vec()] {
+            let ran = run(&line);
+            let text = String::from_utf8(ran.stdout).unwrap();
+            assert!(
+                ran.status == 3 && text.contains("at most ") && text.contains("cannot be read"),
+                "{text}"
+            );
+        }
+    }
 }

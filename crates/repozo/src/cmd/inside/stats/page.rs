@@ -1,16 +1,11 @@
 //! The figures of a database as one page with plots, which needs nothing else.
 
-use super::super::failure::Failure;
-use super::{bytes, count, pack_text, percent, plot, share, total_text};
-use classic::Context;
+use super::{bytes, count, pack_text, percent, plot, share, total_text, unread_text};
 use inspect::{ClassStats, Histogram, Stats};
 use maud::{Markup, PreEscaped, html};
-use std::io::ErrorKind;
-use std::path::Path;
-use vfs::Op;
 
 /// By this a page of ours is known, so that nothing else is overwritten.
-const MARK: &str = "<!DOCTYPE html><html lang=\"en\" data-by=\"repozo stats\">";
+pub(super) const MARK: &str = "<!DOCTYPE html><html lang=\"en\" data-by=\"repozo stats\">";
 
 /// Classes that are shown one by one.
 const CLASSES_COUNT: usize = 40;
@@ -27,21 +22,6 @@ th { font-weight: 600; color: #5a6878 } th:first-child, td:first-child { text-al
 tr.all td { font-weight: 600 } .note { color: #5a6878 }
 ";
 
-/// Whether a page may be put there.
-///
-/// # Errors
-/// Where something else has the name.
-pub(super) fn check_target(ctx: &Context<'_>, path: &Path) -> Result<(), Failure> {
-    let mut head = vec![0; MARK.len()];
-    let found = ctx.fs.open(path).and_then(|file| file.read_full_at(0, &mut head));
-    match found {
-        Ok(len) if head[..len] == *MARK.as_bytes() => Ok(()),
-        Ok(_) => Err(Failure::Taken { path: path.to_owned() }),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(classic::Error::from(vfs::Error::new(Op::Open, path, error)).into()),
-    }
-}
-
 /// The page of a database that is called `name`.
 pub(super) fn of(name: &str, stats: &Stats) -> String {
     let body = html! {
@@ -55,7 +35,7 @@ pub(super) fn of(name: &str, stats: &Stats) -> String {
             h1 { (name) }
             p { (total_text(stats)) }
             p { (pack_text(stats)) }
-            @if stats.lost_len > 0 { p { b { (bytes(stats.lost_len)) " cannot be read." } } }
+            @if let Some(text) = unread_text(stats) { p { b { (text) } } }
             h2 { "Growth" }
             p.note { "What the file has of each day, summed up. What packs removed is not there any more." }
             (plotted(&plot::growth(&stats.days)))

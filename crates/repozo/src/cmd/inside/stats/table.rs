@@ -1,6 +1,6 @@
 //! The figures of a database as text, with bars.
 
-use super::{bin, bytes, count, day_text, pack_text, percent, share, total_text};
+use super::{bin, bytes, count, day_text, pack_text, percent, share, total_text, unread_text};
 use crate::report::one_line;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
@@ -13,7 +13,11 @@ const DAYS_COUNT: usize = 14;
 /// All of it; the `limit` largest classes one by one.
 pub(super) fn of(stats: &Stats, limit: usize) -> String {
     let sections = [
-        total_text(stats) + "\n" + &pack_text(stats),
+        [Some(total_text(stats)), unread_text(stats), Some(pack_text(stats))]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join("\n"),
         classes(stats, limit),
         lens("data of an object", "objects", &stats.object_lens),
         lens("length of a transaction", "transactions", &stats.transaction_lens),

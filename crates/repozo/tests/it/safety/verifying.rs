@@ -29,5 +29,7 @@ fn every_file_that_a_verification_cannot_read_is_a_problem() {
         }
         assert_eq!(ran.status, 1, "read {at} failed in silence");
         assert!(ran.stderr.contains("2023-11-14") || ran.stderr.contains("repository"), "{}", ran.stderr);
+        // What cannot be read is there.
+        assert!(!ran.stderr.contains("missing"), "{}", ran.stderr);
     }
 }

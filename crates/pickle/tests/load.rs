@@ -159,7 +159,7 @@ fn errors_have_their_place() {
 /// Fuzzing found it: the suffix of long integers was also taken off a place in the memo, which no Python reads.
 #[test]
 fn only_long_integers_have_an_l() {
-    assert_eq!(load(b"L12L\n.").map(|pickle| show(&pickle)).unwrap(), "12");
+    assert_eq!(show(&load(b"L12L\n\x85.").unwrap()), "(12)");
     for bytes in [&b"Np1L\n."[..], b"Np1\ng1L\n.", b"I12L\n."] {
         assert!(matches!(load(bytes), Err(LoadError::Syntax { .. })), "{bytes:?}");
     }

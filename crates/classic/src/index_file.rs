@@ -25,7 +25,7 @@ pub fn write_index(ctx: &Context<'_>, file: &Path, index: &Index, end_pos: u64) 
     place.sweep(ctx, &locks)?;
     let mut draft = Draft::create(ctx.fs, &place.index)?;
     if let Some(access) = place.replaced {
-        draft.set_access(Grant { mode: access.mode & 0o666, gid: access.gid, uid: Some(access.uid) })?;
+        draft.set_access(Grant::like(access))?;
     }
     let draft = draft_whole(draft, &place.index, index, end_pos)?;
     ctx.interrupt.check()?;

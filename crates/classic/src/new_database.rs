@@ -32,7 +32,7 @@ impl<'a> NewDatabase<'a> {
         let locks = place.lock(ctx)?;
         place.sweep(ctx, &locks)?;
         let mut draft = Draft::create(ctx.fs, place.file())?;
-        draft.set_access(Grant { mode: like.mode & 0o666, gid: like.gid, uid: Some(like.uid) })?;
+        draft.set_access(Grant::like(like))?;
         Ok(NewDatabase { ctx: *ctx, place, draft, _locks: locks })
     }
 

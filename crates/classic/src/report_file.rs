@@ -60,7 +60,7 @@ impl ReportFile {
         }
         let mut draft = Draft::create(ctx.fs, &self.path)?;
         if let Some(access) = self.replaced {
-            draft.set_access(Grant { mode: access.mode & 0o666, gid: access.gid, uid: Some(access.uid) })?;
+            draft.set_access(Grant::like(access))?;
         }
         draft.append(bytes)?;
         ctx.interrupt.check()?;

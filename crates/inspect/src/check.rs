@@ -6,13 +6,10 @@ mod records;
 pub use finding::{Finding, FindingKind, Severity};
 
 use crate::Error;
-use crate::data::{DataReader, Unreadable};
+use crate::data::{DataReader, MetRecord, Unreadable};
 use crate::spans::{Span, look_at_records};
 use crate::sweep::{LostSpan, Met, Sweep};
-use filestorage::{
-    Extent, Index, Problem, RecordData, RecordHeader, Step, Tid, TransactionHeader, UnfinishedKind,
-    UnfinishedTail,
-};
+use filestorage::{Extent, Index, Problem, Step, Tid, TransactionHeader, UnfinishedKind, UnfinishedTail};
 use pickle::record::RecordScanner;
 use records::Records;
 use vfs::ReadAt;
@@ -190,11 +187,9 @@ impl Checking<'_> {
         look_at_records(
             source,
             spans,
-            |looked: &mut Looked, sweep, header, data| {
-                if deep || index.get(header.oid) == Some(header.pos) {
-                    looked.look(source, sweep, header, data)?;
-                }
-                Ok(())
+            |looked: &mut Looked, met| {
+                let is_current = || index.get(met.header.oid) == Some(met.header.pos);
+                if deep || is_current() { looked.look(met) } else { Ok(()) }
             },
             |looked| looked.findings.iter().try_for_each(|finding| self.telling.tell(finding)),
         )
@@ -210,14 +205,9 @@ struct Looked {
 }
 
 impl Looked {
-    fn look(
-        &mut self,
-        source: &dyn ReadAt,
-        sweep: &mut Sweep<'_>,
-        header: &RecordHeader,
-        data: RecordData,
-    ) -> Result<(), Error> {
-        let kind = match self.reader.read(source, sweep, header, data)? {
+    fn look(&mut self, met: &mut MetRecord<'_, '_>) -> Result<(), Error> {
+        let header = met.header;
+        let kind = match self.reader.read(met)? {
             // Where it leads astray, that was told where the record was met.
             Ok(None) | Err(Unreadable::Astray(_)) => return Ok(()),
             Err(reason) => FindingKind::Data { reason: reason.to_string() },
@@ -229,7 +219,7 @@ impl Looked {
                 Err(error) => FindingKind::Data { reason: format!("its pickles cannot be read: {error}") },
             },
         };
-        self.findings.push(Finding::of_record(header, kind));
+        self.findings.push(Finding::of_record(&header, kind));
         Ok(())
     }
 }

@@ -36,21 +36,29 @@ impl fmt::Display for Unreadable {
 /// The bytes of a record's data; `None` if the object does not exist from the record on.
 pub(crate) type Data<'r> = Result<Option<&'r [u8]>, Unreadable>;
 
-/// The length of a record with all of its data, as a pack writes it; `None` if the object does not exist from it on.
-///
-/// # Errors
-/// The medium's.
-pub(crate) fn whole_len(
-    source: &dyn ReadAt,
-    header: &RecordHeader,
-    data: RecordData,
-) -> Result<Option<u64>, Error> {
-    let head_len = header.data_pos() - header.pos;
-    Ok(match resolve(source, header, data)? {
-        Resolved::Here { len, .. } => Some(head_len + len),
-        Resolved::Astray(_) => Some(head_len),
-        Resolved::Gone => None,
-    })
+/// A data record, and what is needed to read its data.
+pub(crate) struct MetRecord<'m, 'a> {
+    /// All of the file.
+    pub(crate) source: &'m dyn ReadAt,
+    /// The sweep that met it last: what stands near costs it no read. None of a record that stands anywhere.
+    pub(crate) near: Option<&'m mut Sweep<'a>>,
+    pub(crate) header: RecordHeader,
+    pub(crate) data: RecordData,
+}
+
+impl MetRecord<'_, '_> {
+    /// The length of a record with all of its data, as a pack writes it; `None` if the object does not exist from it on.
+    ///
+    /// # Errors
+    /// The medium's.
+    pub(crate) fn whole_len(&self) -> Result<Option<u64>, Error> {
+        let head_len = self.header.data_pos() - self.header.pos;
+        Ok(match resolve(self.source, &self.header, self.data)? {
+            Resolved::Here { len, .. } => Some(head_len + len),
+            Resolved::Astray(_) => Some(head_len),
+            Resolved::Gone => None,
+        })
+    }
 }
 
 /// Reads the data of one record after the other, into memory that is used again.
@@ -61,72 +69,26 @@ pub(crate) struct DataReader {
 }
 
 impl DataReader {
-    /// The data of a record that the sweep met last, through back pointers, inflated.
+    /// The data of a record through back pointers, inflated.
     ///
     /// # Errors
     /// The medium's.
-    pub(crate) fn read<'r>(
-        &'r mut self,
-        source: &dyn ReadAt,
-        sweep: &'r mut Sweep<'_>,
-        header: &RecordHeader,
-        data: RecordData,
-    ) -> Result<Data<'r>, Error> {
-        let stored = stored(source, Some(sweep), &mut self.far, header, data)?;
+    pub(crate) fn read<'r>(&'r mut self, met: &'r mut MetRecord<'_, '_>) -> Result<Data<'r>, Error> {
+        let stored = stored(met, &mut self.far)?;
         Ok(inflated(stored, &mut self.inflated))
     }
 
-    /// The same of a record that stands anywhere.
+    /// The data of a record as it is stored: two pickles, or what a wrapper of the storage made of them.
     ///
     /// # Errors
     /// The medium's.
-    pub(crate) fn read_at<'r>(
-        &'r mut self,
-        source: &dyn ReadAt,
-        header: &RecordHeader,
-        data: RecordData,
-    ) -> Result<Data<'r>, Error> {
-        let stored = stored(source, None, &mut self.far, header, data)?;
-        Ok(inflated(stored, &mut self.inflated))
-    }
-
-    /// The data of a record that the sweep met last as it is stored: two pickles, or what a wrapper of the storage made
-    /// of them.
-    ///
-    /// # Errors
-    /// The medium's.
-    pub(crate) fn read_stored<'r>(
-        &'r mut self,
-        source: &dyn ReadAt,
-        sweep: &'r mut Sweep<'_>,
-        header: &RecordHeader,
-        data: RecordData,
-    ) -> Result<Data<'r>, Error> {
-        stored(source, Some(sweep), &mut self.far, header, data)
-    }
-
-    /// The data of a record that stands anywhere, as it is stored.
-    ///
-    /// # Errors
-    /// The medium's.
-    pub(crate) fn read_stored_at<'r>(
-        &'r mut self,
-        source: &dyn ReadAt,
-        header: &RecordHeader,
-        data: RecordData,
-    ) -> Result<Data<'r>, Error> {
-        stored(source, None, &mut self.far, header, data)
+    pub(crate) fn read_stored<'r>(&'r mut self, met: &'r mut MetRecord<'_, '_>) -> Result<Data<'r>, Error> {
+        stored(met, &mut self.far)
     }
 }
 
-fn stored<'r>(
-    source: &dyn ReadAt,
-    sweep: Option<&'r mut Sweep<'_>>,
-    far: &'r mut Vec<u8>,
-    header: &RecordHeader,
-    data: RecordData,
-) -> Result<Data<'r>, Error> {
-    let (pos, len) = match resolve(source, header, data)? {
+fn stored<'r>(met: &'r mut MetRecord<'_, '_>, far: &'r mut Vec<u8>) -> Result<Data<'r>, Error> {
+    let (pos, len) = match resolve(met.source, &met.header, met.data)? {
         Resolved::Here { pos, len } => (pos, len),
         Resolved::Gone => return Ok(Ok(None)),
         Resolved::Astray(astray) => return Ok(Err(Unreadable::Astray(astray))),
@@ -135,12 +97,12 @@ fn stored<'r>(
         return Ok(Err(Unreadable::TooLong { len }));
     };
     // What stands far back would take the window away from what comes next.
-    let near = sweep.filter(|_| matches!(data, RecordData::Here { .. }));
+    let near = met.near.as_deref_mut().filter(|_| matches!(met.data, RecordData::Here { .. }));
     let bytes = if let Some(sweep) = near {
         sweep.bytes(pos, short_len)?
     } else {
         far.resize(short_len, 0);
-        source.read_exact_at(pos, far)?;
+        met.source.read_exact_at(pos, far)?;
         far
     };
     Ok(Ok(Some(bytes)))

@@ -1,7 +1,7 @@
 //! Every transaction and every data record, one after the other.
 
 use crate::Error;
-use crate::data::{Data, DataReader, Unreadable};
+use crate::data::{Data, DataReader, MetRecord, Unreadable};
 use crate::log::metadata;
 use crate::sweep::{LostSpan, Met, Sweep};
 use filestorage::{Metadata, RecordData, RecordHeader, Step, Tid, TransactionHeader, record_at};
@@ -92,7 +92,8 @@ pub fn dump(source: &dyn ReadAt, each: &mut dyn FnMut(Dumped<'_>) -> Result<(), 
                 each(Dumped::Transaction { header, metadata })?;
             }
             Met::Step(Step::Record(header, data)) => {
-                let state = state(reader.read_stored(source, &mut sweep, &header, data)?);
+                let mut met = MetRecord { source, near: Some(&mut sweep), header, data };
+                let state = state(reader.read_stored(&mut met)?);
                 let back_tid = back_tid(source, data)?;
                 each(Dumped::Record { header, state, back_tid })?;
             }

@@ -1,7 +1,7 @@
 //! Who refers to an object, and how one comes to it from the root.
 
 use crate::Error;
-use crate::data::DataReader;
+use crate::data::{DataReader, MetRecord};
 use crate::objects::{Objects, Presence};
 use filestorage::{Oid, RecordHeader, Tid};
 use pickle::record::{ClassName, RecordScanner, Reference};
@@ -46,13 +46,14 @@ pub fn referrers(
     let objects = Objects::of(source, &mut |_| Ok(()))?;
     objects.look_at_current(
         source,
-        |found: &mut Referrers, sweep, header, data| {
-            let Ok(Some(bytes)) = found.reader.read(source, sweep, header, data)? else { return Ok(()) };
+        |found: &mut Referrers, met| {
+            let header = met.header;
+            let Ok(Some(bytes)) = found.reader.read(met)? else { return Ok(()) };
             let mut refers = false;
             // What cannot be read is told by `refs`.
             let _ = found.scanner.scan(bytes, &mut |reference| refers |= strong(&reference) == Some(oid));
             if refers {
-                found.objects.push(object(header, bytes));
+                found.objects.push(object(&header, bytes));
             }
             Ok(())
         },
@@ -112,7 +113,8 @@ impl Walk<'_> {
                 return Ok(Some(from));
             }
             let Some((header, data)) = self.objects.record(self.source, next)? else { continue };
-            let Ok(Some(bytes)) = self.reader.read_at(self.source, &header, data)? else { continue };
+            let mut met = MetRecord { source: self.source, near: None, header, data };
+            let Ok(Some(bytes)) = self.reader.read(&mut met)? else { continue };
             let _ = self.scanner.scan(bytes, &mut |reference| {
                 if let Some(to) = strong(&reference).filter(|to| !from.contains_key(to)) {
                     from.insert(to, next);
@@ -125,7 +127,8 @@ impl Walk<'_> {
 
     fn object(&mut self, oid: Oid) -> Result<Option<Object>, Error> {
         let Some((header, data)) = self.objects.record(self.source, oid)? else { return Ok(None) };
-        let bytes = self.reader.read_at(self.source, &header, data)?;
+        let mut met = MetRecord { source: self.source, near: None, header, data };
+        let bytes = self.reader.read(&mut met)?;
         Ok(Some(object(&header, bytes.ok().flatten().unwrap_or_default())))
     }
 }

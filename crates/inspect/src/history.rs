@@ -47,19 +47,20 @@ pub fn history(
     let mut is_known = false;
     objects.look_at_records(
         source,
-        |found: &mut Found, sweep, header, data| {
+        |found: &mut Found, met| {
+            let header = met.header;
             let Found { reader, scanner, entries } = found;
             if header.oid == oid {
-                let state = state(reader.read_stored(source, sweep, header, data)?).into_owned();
-                let back_tid = back_tid(source, data)?;
-                entries.push(HistoryEntry::Record { header: *header, state, back_tid });
+                let state = state(reader.read_stored(met)?).into_owned();
+                let back_tid = back_tid(source, met.data)?;
+                entries.push(HistoryEntry::Record { header, state, back_tid });
             }
-            let Ok(Some(bytes)) = reader.read(source, sweep, header, data)? else { return Ok(()) };
+            let Ok(Some(bytes)) = reader.read(met)? else { return Ok(()) };
             let mut refers = false;
             // What cannot be read is told by `check --deep`.
             let _ = scanner.scan(bytes, &mut |reference| refers |= strong(&reference) == Some(oid));
             if refers {
-                entries.push(HistoryEntry::Referrer(object(header, bytes)));
+                entries.push(HistoryEntry::Referrer(object(&header, bytes)));
             }
             Ok(())
         },

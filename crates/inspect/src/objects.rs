@@ -1,6 +1,7 @@
 //! Which objects there are now, and where.
 
 use crate::Error;
+use crate::data::MetRecord;
 use crate::spans::{Span, look_at_records};
 use crate::sweep::{LostSpan, Met, Sweep};
 use filestorage::{
@@ -66,7 +67,7 @@ impl Objects {
     pub(crate) fn look_at_records<T: Default + Send>(
         &self,
         source: &dyn ReadAt,
-        look: impl Fn(&mut T, &mut Sweep<'_>, &RecordHeader, RecordData) -> Result<(), Error> + Sync,
+        look: impl Fn(&mut T, &mut MetRecord<'_, '_>) -> Result<(), Error> + Sync,
         each: impl FnMut(T) -> Result<(), Error>,
     ) -> Result<(), Error> {
         look_at_records(source, &self.spans, look, each)
@@ -80,11 +81,11 @@ impl Objects {
     pub(crate) fn look_at_current<T: Default + Send>(
         &self,
         source: &dyn ReadAt,
-        look: impl Fn(&mut T, &mut Sweep<'_>, &RecordHeader, RecordData) -> Result<(), Error> + Sync,
+        look: impl Fn(&mut T, &mut MetRecord<'_, '_>) -> Result<(), Error> + Sync,
         each: impl FnMut(T) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let look_at_one = |found: &mut T, sweep: &mut Sweep<'_>, header: &RecordHeader, data| {
-            if self.is_current(header) { look(found, sweep, header, data) } else { Ok(()) }
+        let look_at_one = |found: &mut T, met: &mut MetRecord<'_, '_>| {
+            if self.is_current(&met.header) { look(found, met) } else { Ok(()) }
         };
         self.look_at_records(source, look_at_one, each)
     }

@@ -6,12 +6,11 @@ mod garbage;
 pub use finding::{BadReference, BlobRevision, Dangling, Reason, RefsFinding};
 
 use crate::classes::Classes;
-use crate::data::{DataReader, whole_len};
+use crate::data::{DataReader, MetRecord};
 use crate::links::LinksPart;
 use crate::objects::{Beside, Objects, Presence};
-use crate::sweep::Sweep;
 use crate::{Amount, Error};
-use filestorage::{Oid, RecordData, RecordHeader, Tid};
+use filestorage::{Oid, RecordHeader, Tid};
 use garbage::Garbage;
 use pickle::record::{ClassName, RecordScanner, Reference};
 use vfs::ReadAt;
@@ -75,13 +74,13 @@ pub fn refs(
     })?;
     let files = request.blobs.map(|list| list()).transpose()?;
     let mut is_named = vec![false; files.as_ref().map_or(0, Vec::len)];
-    let search = Search { source, objects: &objects, garbage: request.garbage, files: files.as_deref() };
+    let search = Search { objects: &objects, garbage: request.garbage, files: files.as_deref() };
     let (mut summary, mut garbage) = (RefsSummary::default(), Garbage::default());
     objects.look_at_records(
         source,
-        |looked: &mut Looked, sweep, header, data| {
-            looked.blob(&search, sweep, header, data)?;
-            if objects.is_current(header) { looked.references(&search, sweep, header, data) } else { Ok(()) }
+        |looked: &mut Looked, met| {
+            looked.blob(&search, met)?;
+            if objects.is_current(&met.header) { looked.references(&search, met) } else { Ok(()) }
         },
         |looked| {
             summary.add(&looked.summary);
@@ -114,7 +113,6 @@ impl RefsSummary {
 
 /// What is looked at, and for what.
 struct Search<'a> {
-    source: &'a dyn ReadAt,
     objects: &'a Objects,
     garbage: bool,
     /// The revisions of blobs of which there are files, in order.
@@ -136,16 +134,11 @@ struct Looked {
 
 impl Looked {
     /// Looks at what a current record refers to.
-    fn references(
-        &mut self,
-        search: &Search<'_>,
-        sweep: &mut Sweep<'_>,
-        header: &RecordHeader,
-        data: RecordData,
-    ) -> Result<(), Error> {
-        let RecordHeader { oid, tid, pos, .. } = *header;
+    fn references(&mut self, search: &Search<'_>, met: &mut MetRecord<'_, '_>) -> Result<(), Error> {
+        let whole_len = if search.garbage { met.whole_len()? } else { None };
+        let RecordHeader { oid, tid, pos, .. } = met.header;
         let Looked { reader, scanner, summary, findings, classes, links, .. } = self;
-        let (bytes, unreadable) = match reader.read(search.source, sweep, header, data)? {
+        let (bytes, unreadable) = match reader.read(met)? {
             Ok(Some(bytes)) => (bytes, None),
             Ok(None) => return Ok(()),
             Err(reason) => (&[][..], Some(reason.to_string())),
@@ -176,34 +169,27 @@ impl Looked {
             let class = class.to_string();
             findings.push(RefsFinding::Dangling(Dangling { oid, tid, pos, class, references }));
         }
-        if search.garbage {
-            let len = whole_len(search.source, header, data)?.unwrap_or_default();
-            links.note(oid, classes.number(class), len);
+        if let Some(whole_len) = whole_len {
+            links.note(oid, classes.number(class), whole_len);
         }
         Ok(())
     }
 
     /// Looks for the file of a record, if it is one of a blob.
-    fn blob(
-        &mut self,
-        search: &Search<'_>,
-        sweep: &mut Sweep<'_>,
-        header: &RecordHeader,
-        data: RecordData,
-    ) -> Result<(), Error> {
+    fn blob(&mut self, search: &Search<'_>, met: &mut MetRecord<'_, '_>) -> Result<(), Error> {
         let Some(files) = search.files else { return Ok(()) };
-        let RecordHeader { oid, tid, pos, .. } = *header;
+        let RecordHeader { oid, tid, pos, .. } = met.header;
         // The file is that of the record, also where the data is that of another one, or cannot be read.
         let file = files.binary_search(&(oid, tid));
         self.named.extend(file);
-        let Ok(Some(bytes)) = self.reader.read(search.source, sweep, header, data)? else { return Ok(()) };
+        let Ok(Some(bytes)) = self.reader.read(met)? else { return Ok(()) };
         let class = ClassName::of_record(bytes);
         if *class.module != *b"ZODB.blob" || *class.name != *b"Blob" {
             return Ok(());
         }
         self.summary.blobs_count += 1;
         if file.is_err() {
-            let is_current = search.objects.is_current(header);
+            let is_current = search.objects.is_current(&met.header);
             self.summary.missing_blobs_count += 1;
             self.findings.push(RefsFinding::MissingBlob(BlobRevision { oid, tid, pos, is_current }));
         }

@@ -1,7 +1,7 @@
 //! One object as it was at one moment.
 
 use crate::Error;
-use crate::data::{DataReader, Unreadable, inflate};
+use crate::data::{DataReader, MetRecord, Unreadable, inflate};
 use crate::sweep::{LostSpan, Met, Sweep};
 use filestorage::{Oid, RecordData, RecordHeader, Step, Tid};
 use vfs::ReadAt;
@@ -64,7 +64,7 @@ pub fn revision(
 
 fn of_record(source: &dyn ReadAt, header: RecordHeader, data: RecordData) -> Result<Revision, Error> {
     let mut reader = DataReader::default();
-    let stored = match reader.read_stored_at(source, &header, data)? {
+    let stored = match reader.read_stored(&mut MetRecord { source, near: None, header, data })? {
         Ok(Some(stored)) => stored.to_vec(),
         Ok(None) => return Ok(Revision::Gone(header)),
         Err(reason) => return Ok(Revision::Unreadable { header, reason: reason.to_string() }),

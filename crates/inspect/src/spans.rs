@@ -1,8 +1,9 @@
 //! Stretches of sound transactions, which several threads go through once more.
 
 use crate::Error;
+use crate::data::MetRecord;
 use crate::sweep::{Cause, LostSpan, Met, Sweep};
-use filestorage::{Boundary, RecordData, RecordHeader, Step};
+use filestorage::{Boundary, Step};
 use rayon::prelude::*;
 use vfs::{Head, ReadAt};
 
@@ -66,7 +67,7 @@ impl Spans {
 pub(crate) fn look_at_records<T: Default + Send>(
     source: &dyn ReadAt,
     spans: &[Span],
-    look: impl Fn(&mut T, &mut Sweep<'_>, &RecordHeader, RecordData) -> Result<(), Error> + Sync,
+    look: impl Fn(&mut T, &mut MetRecord<'_, '_>) -> Result<(), Error> + Sync,
     mut each: impl FnMut(T) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let of_span = |span: &Span| -> Result<T, Error> {
@@ -74,7 +75,9 @@ pub(crate) fn look_at_records<T: Default + Send>(
         let (mut sweep, mut found) = (Sweep::again(&head, span.start)?, T::default());
         loop {
             match sweep.step()? {
-                Met::Step(Step::Record(header, data)) => look(&mut found, &mut sweep, &header, data)?,
+                Met::Step(Step::Record(header, data)) => {
+                    look(&mut found, &mut MetRecord { source, near: Some(&mut sweep), header, data })?;
+                }
                 Met::Step(_) => {}
                 Met::End(Some(extent)) if extent.end_pos == span.end_pos => return Ok(found),
                 // It was sound before, so somebody has written over it since.

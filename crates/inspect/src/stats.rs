@@ -1,13 +1,12 @@
 //! What a database is made of: by class, by size, by day.
 
 use crate::classes::Classes;
-use crate::data::{DataReader, whole_len};
+use crate::data::{DataReader, MetRecord};
 use crate::graph::strong;
 use crate::links::{Links, LinksPart};
 use crate::objects::{Beside, Objects};
-use crate::sweep::Sweep;
 use crate::{Amount, Error, Histogram, LostSpan};
-use filestorage::{RecordData, RecordHeader, Tid, TransactionHeader};
+use filestorage::{Tid, TransactionHeader};
 use pickle::record::{ClassName, RecordScanner};
 use std::collections::BTreeMap;
 use vfs::ReadAt;
@@ -112,9 +111,7 @@ pub fn stats(
     let mut counted = Counted::default();
     objects.look_at_records(
         source,
-        |looked: &mut Looked, sweep, header, data| {
-            looked.look(source, sweep, header, data, objects.is_current(header))
-        },
+        |looked: &mut Looked, met| looked.look(met, objects.is_current(&met.header)),
         |looked| {
             stats.object_lens.add_all(&looked.lens);
             stats.deletions += looked.deletions;
@@ -171,21 +168,15 @@ struct Looked {
 }
 
 impl Looked {
-    fn look(
-        &mut self,
-        source: &dyn ReadAt,
-        sweep: &mut Sweep<'_>,
-        header: &RecordHeader,
-        data: RecordData,
-        is_current: bool,
-    ) -> Result<(), Error> {
+    fn look(&mut self, met: &mut MetRecord<'_, '_>, is_current: bool) -> Result<(), Error> {
+        let header = met.header;
         let record_len = header.end_pos() - header.pos;
-        let Some(whole_len) = whole_len(source, header, data)? else {
+        let Some(whole_len) = met.whole_len()? else {
             self.deletions += Amount::one(record_len);
             return Ok(());
         };
         let Looked { reader, scanner, classes, counts, unreadable_count, lens, links, .. } = self;
-        let bytes = reader.read(source, sweep, header, data)?.ok().flatten().unwrap_or_default();
+        let bytes = reader.read(met)?.ok().flatten().unwrap_or_default();
         let number = classes.number(ClassName::of_record(bytes));
         let at = usize::try_from(number).unwrap_or_default();
         counts.resize(counts.len().max(at + 1), ClassStats::default());

@@ -37,6 +37,13 @@ pub struct Grant {
     pub uid: Option<u32>,
 }
 
+impl Grant {
+    /// What a file with this access has, without bits that no data needs.
+    pub fn like(access: Access) -> Grant {
+        Grant { mode: access.mode & 0o666, gid: access.gid, uid: Some(access.uid) }
+    }
+}
+
 /// What the system says of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Meta {

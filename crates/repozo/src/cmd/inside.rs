@@ -29,6 +29,11 @@ use vfs::ReadAt;
 /// Problems were found.
 const FOUND: u8 = 3;
 
+/// The exit status of a look that found nothing wrong, or something.
+fn status(is_sound: bool) -> u8 {
+    if is_sound { 0 } else { FOUND }
+}
+
 /// Does what is asked; the exit status.
 pub(crate) fn execute(
     verb: &Verb,

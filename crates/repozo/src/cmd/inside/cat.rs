@@ -1,6 +1,6 @@
 use super::failure::Failure;
 use super::words::{lost_json, lost_text};
-use super::{FOUND, look, output};
+use super::{look, output, status};
 use crate::args::modern::CatArgs;
 use crate::report::one_line;
 use classic::Context;
@@ -28,7 +28,7 @@ pub(super) fn run(args: &CatArgs, ctx: &Context<'_>, out: &mut dyn Write) -> Res
         })
     })?;
     let is_here = tell(args, &found, out)?;
-    Ok(if is_here && is_whole { 0 } else { FOUND })
+    Ok(status(is_here && is_whole))
 }
 
 /// Whether there was something to be told.

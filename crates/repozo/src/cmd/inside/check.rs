@@ -1,5 +1,5 @@
 use super::index_file::IndexFile;
-use super::{FOUND, output};
+use super::{output, status};
 use crate::args::modern::CheckArgs;
 use crate::report::one_line;
 use classic::Context;
@@ -48,7 +48,7 @@ pub(super) fn run(
     }
     let line = if args.json { summary_json(&summary).to_string() } else { summary_text(&summary) };
     output(writeln!(out, "{line}"))?;
-    Ok(if summary.problems_count > 0 { FOUND } else { 0 })
+    Ok(status(summary.problems_count == 0))
 }
 
 fn of_index(args: &CheckArgs, severity: &str, text: &str) -> String {

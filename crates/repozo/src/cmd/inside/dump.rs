@@ -1,7 +1,7 @@
 use super::log::status;
+use super::output;
 use super::python::{bytes_repr, quoted};
 use super::words::{lost_json, lost_text, transaction_json};
-use super::{FOUND, output};
 use crate::args::modern::{DumpArgs, DumpFormat};
 use crate::report::one_line;
 use filestorage::{Metadata, RecordHeader, Status, Tid, TransactionHeader};
@@ -26,7 +26,7 @@ pub(super) fn run(args: &DumpArgs, source: &dyn ReadAt, out: &mut dyn Write) -> 
             (None, false) => output(writeln!(out, "{}", dumped_text(&dumped))),
         }
     })?;
-    Ok(if is_whole { 0 } else { FOUND })
+    Ok(super::status(is_whole))
 }
 
 /// Counts transactions, and the records in each.

@@ -1,7 +1,7 @@
 use super::dump::{record_json, record_text};
 use super::graph::{object_json, object_text};
 use super::words::{lost_json, lost_text};
-use super::{FOUND, output};
+use super::{output, status};
 use crate::args::modern::ObjectArgs;
 use inspect::{Error, HistoryEntry, history};
 use serde_json::json;
@@ -22,7 +22,7 @@ pub(super) fn run(args: &ObjectArgs, source: &dyn ReadAt, out: &mut dyn Write) -
     if !is_known {
         output(writeln!(out, "{}", super::graph::unknown(args)))?;
     }
-    Ok(if is_known && is_whole { 0 } else { FOUND })
+    Ok(status(is_known && is_whole))
 }
 
 fn entry_text(entry: &HistoryEntry) -> String {

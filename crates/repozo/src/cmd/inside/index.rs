@@ -1,6 +1,6 @@
 use super::failure::Failure;
 use super::index_file::IndexFile;
-use super::{FOUND, look};
+use super::{look, status};
 use crate::args::modern::{IndexArgs, Source};
 use crate::report::one_line;
 use classic::{Context, write_index};
@@ -23,7 +23,7 @@ pub(super) fn run(args: &IndexArgs, ctx: &Context<'_>, out: &mut dyn Write) -> R
     for problem in &problems {
         told(out, problem)?;
     }
-    Ok(if problems.is_empty() { 0 } else { FOUND })
+    Ok(status(problems.is_empty()))
 }
 
 fn told(out: &mut dyn Write, line: &str) -> Result<(), Failure> {

@@ -1,5 +1,5 @@
+use super::output;
 use super::words::{lost_json, lost_text, transaction_json};
-use super::{FOUND, output};
 use crate::args::modern::LogArgs;
 use crate::report::one_line;
 use filestorage::{Status, Tid};
@@ -22,32 +22,24 @@ pub(super) fn run(args: &LogArgs, source: &dyn ReadAt, out: &mut dyn Write) -> R
     };
     let limit = args.limit.unwrap_or(usize::MAX);
     let line = |entry: &LogEntry| if args.json { entry_json(entry).to_string() } else { entry_text(entry) };
-    let mut is_whole = true;
-    if !args.reverse {
-        let mut told_count = 0;
-        log(source, &filter, &mut |entry| {
-            is_whole &= !matches!(entry, LogEntry::Lost(_));
-            told_count += 1;
-            if told_count > limit { Ok(()) } else { output(writeln!(out, "{}", line(&entry))) }
-        })?;
-        return Ok(status_of(is_whole));
-    }
-    // As many as are told are held, as lines.
+    let (mut is_whole, mut told_count) = (true, 0);
+    // Newest first: as many as are told are held, as lines.
     let mut lines = VecDeque::new();
     log(source, &filter, &mut |entry| {
         is_whole &= !matches!(entry, LogEntry::Lost(_));
-        lines.push_front(line(&entry));
-        lines.truncate(limit);
+        told_count += 1;
+        if args.reverse {
+            lines.push_front(line(&entry));
+            lines.truncate(limit);
+        } else if told_count <= limit {
+            output(writeln!(out, "{}", line(&entry)))?;
+        }
         Ok(())
     })?;
     for line in lines {
         output(writeln!(out, "{line}"))?;
     }
-    Ok(status_of(is_whole))
-}
-
-fn status_of(is_whole: bool) -> u8 {
-    if is_whole { 0 } else { FOUND }
+    Ok(super::status(is_whole))
 }
 
 /// One line for people.

@@ -1,6 +1,6 @@
 use super::failure::Failure;
 use super::words::lost_json;
-use super::{FOUND, look, output};
+use super::{look, output, status};
 use crate::args::modern::{RefsArgs, RefsFormat};
 use crate::report::one_line;
 use classic::{BlobDir, Context};
@@ -50,7 +50,7 @@ pub(super) fn run(args: &RefsArgs, ctx: &Context<'_>, out: &mut dyn Write) -> Re
         (None, false) => summary_text(args, &summary, is_sound) + "\n",
     };
     out.write_all(line.as_bytes()).map_err(Failure::Output)?;
-    Ok(if is_sound { 0 } else { FOUND })
+    Ok(status(is_sound))
 }
 
 /// By what another file under the same name is known.

@@ -1,6 +1,6 @@
 use super::failure::Failure;
 use super::words::lost_json;
-use super::{FOUND, look, output};
+use super::{look, output, status};
 use crate::args::modern::{SalvageArgs, Source};
 use crate::report::one_line;
 use classic::{Context, NewDatabase};
@@ -25,7 +25,7 @@ pub(super) fn run(args: &SalvageArgs, ctx: &Context<'_>, out: &mut dyn Write) ->
     target.publish()?;
     let line = if args.json { summary_json(&summary).to_string() } else { summary_text(args, &summary) };
     writeln!(out, "{line}").map_err(Failure::Output)?;
-    Ok(if skipped_count == 0 { 0 } else { FOUND })
+    Ok(status(skipped_count == 0))
 }
 
 fn copy(

@@ -4,7 +4,7 @@ mod table;
 
 use super::failure::Failure;
 use super::words::{lost_json, lost_text};
-use super::{FOUND, look, output};
+use super::{look, output, status};
 use crate::args::modern::StatsArgs;
 use classic::{Context, ReportFile};
 use inspect::{Amount, ClassStats, Day, Histogram, Stats, stats};
@@ -29,7 +29,7 @@ pub(super) fn run(args: &StatsArgs, ctx: &Context<'_>, out: &mut dyn Write) -> R
     if let Some(page) = page {
         page.write(ctx, page::of(&args.source.shown(), &stats).as_bytes())?;
     }
-    Ok(if stats.is_whole() { 0 } else { FOUND })
+    Ok(status(stats.is_whole()))
 }
 
 /// One line a class, a day, a bin; what is true of the whole comes last.

@@ -1,6 +1,6 @@
 use super::log::{entry_json, entry_text};
 use super::python::bytes_repr;
-use super::{FOUND, output};
+use super::{output, status};
 use crate::args::modern::{TailArgs, TailFormat};
 use filestorage::{Metadata, TransactionHeader};
 use inspect::{Error, LogEntry, tail};
@@ -25,7 +25,7 @@ pub(super) fn run(args: &TailArgs, source: &dyn ReadAt, out: &mut dyn Write) -> 
         };
         output(out.write_all(text.as_bytes()))
     })?;
-    Ok(if is_whole { 0 } else { FOUND })
+    Ok(status(is_whole))
 }
 
 /// What fstail prints of it, with the SHA-1 of its records.

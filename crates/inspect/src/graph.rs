@@ -3,9 +3,9 @@
 use crate::Error;
 use crate::data::{DataReader, MetRecord};
 use crate::objects::{Objects, Presence};
-use filestorage::{Oid, RecordHeader, Tid};
+use filestorage::{Index, Oid, RecordHeader, Tid, record_at};
 use pickle::record::{ClassName, RecordScanner, Reference};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use vfs::ReadAt;
 
 /// An object as it is now.
@@ -71,7 +71,7 @@ struct Referrers {
 
 /// The shortest way from the root to an object.
 ///
-/// Memory: about 40 bytes for each object that is nearer to the root.
+/// Memory: about 8 bytes an object, and up to 24 for each that is nearer to the root.
 ///
 /// # Errors
 /// Where nothing looks like a database, and where it cannot be read.
@@ -86,10 +86,13 @@ pub fn path(source: &dyn ReadAt, oid: Oid) -> Result<Path, Error> {
         Walk { source, objects: &objects, reader: DataReader::default(), scanner: RecordScanner::default() };
     let Some(from) = walk.predecessors(oid)? else { return Ok(Path::Unreachable) };
     let mut way = vec![oid];
-    while let Some(before) =
-        way.last().and_then(|oid| from.get(oid)).filter(|_| way.last() != Some(&Oid::ROOT))
+    let mut last = oid;
+    while last != Oid::ROOT
+        && let Some(before) = from.get(last)
     {
-        way.push(*before);
+        let Some(record) = record_at(source, before)? else { break };
+        last = record.oid;
+        way.push(last);
     }
     way.reverse();
     let found: Result<Vec<Option<Object>>, Error> = way.into_iter().map(|oid| walk.object(oid)).collect();
@@ -104,9 +107,10 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Which object leads to which, as far as it is nearer to the root than `oid`; `None` if none leads there.
-    fn predecessors(&mut self, oid: Oid) -> Result<Option<HashMap<Oid, Oid>>, Error> {
-        let mut from = HashMap::from([(Oid::ROOT, Oid::ROOT)]);
+    /// The record that leads to each object, as far as it is nearer to the root than `oid`; `None` if none leads there.
+    fn predecessors(&mut self, oid: Oid) -> Result<Option<Index>, Error> {
+        let mut from = Index::new();
+        from.insert(Oid::ROOT, 0)?;
         let mut waiting = VecDeque::from([Oid::ROOT]);
         while let Some(next) = waiting.pop_front() {
             if next == oid {
@@ -116,8 +120,10 @@ impl Walk<'_> {
             let mut met = MetRecord { source: self.source, near: None, header, data };
             let Ok(Some(bytes)) = self.reader.read(&mut met)? else { continue };
             let _ = self.scanner.scan(bytes, &mut |reference| {
-                if let Some(to) = strong(&reference).filter(|to| !from.contains_key(to)) {
-                    from.insert(to, next);
+                // The position is one out of an index, so it fits.
+                if let Some(to) = strong(&reference).filter(|to| from.get(*to).is_none())
+                    && from.insert(to, header.pos).is_ok()
+                {
                     waiting.push_back(to);
                 }
             });

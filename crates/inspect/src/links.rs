@@ -11,7 +11,7 @@ const REACHED: u8 = 1;
 /// Notes on the objects of one span.
 ///
 /// A note is a byte that says whether the root leads to the object; and then, as numbers of as many bytes as they need:
-/// its class, its length, how many objects it refers to, and the difference of each oid to its own.
+/// its class, its length, the difference of each oid that it refers to, and 0: a reference to itself leads nowhere.
 #[derive(Default)]
 pub(crate) struct LinksPart {
     notes: Vec<u8>,
@@ -29,14 +29,15 @@ impl LinksPart {
     pub(crate) fn note(&mut self, oid: Oid, class: u32, len: u64) {
         self.targets.sort_unstable();
         self.targets.dedup();
+        self.targets.retain(|target| *target != oid);
         self.places.push((oid, self.notes.len() as u64));
         self.notes.push(UNREACHED);
         push(&mut self.notes, class);
         push(&mut self.notes, len);
-        push(&mut self.notes, self.targets.len());
         for target in self.targets.drain(..) {
             push(&mut self.notes, target.number().wrapping_sub(oid.number()).cast_signed());
         }
+        push(&mut self.notes, 0_u64);
     }
 }
 
@@ -53,6 +54,12 @@ pub(crate) struct Links {
     /// Where the note of each object is, counted through all parts.
     places: Index,
     notes_len: u64,
+}
+
+/// An object that is reached, and where its references are, which were not followed yet.
+struct Waiting {
+    oid: Oid,
+    pos: u64,
 }
 
 struct Part {
@@ -92,20 +99,27 @@ impl Links {
     fn reach(&mut self) {
         let (mut waiting, mut targets) = (Vec::new(), vec![Oid::ROOT]);
         loop {
-            for target in targets.drain(..) {
-                let Some(note) = self.places.get(target).and_then(|pos| self.note(pos)) else { continue };
-                if note[0] == UNREACHED {
-                    note[0] = REACHED;
-                    waiting.push(target);
-                }
-            }
-            let Some(oid) = waiting.pop() else { return };
-            if let Some(note) = self.places.get(oid).and_then(|pos| self.note(pos)) {
-                let mut note = Note(&note[1..]);
-                let (_class, _len, count) = (note.number(), note.number(), note.number());
-                targets.extend((0..count).map(|_| note.target(oid)));
+            // All at once, because the processor waits for several of them together.
+            waiting.extend(targets.drain(..).filter_map(|target| self.mark(target)));
+            let Some(Waiting { oid, pos }) = waiting.pop() else { return };
+            if let Some(note) = self.note(pos) {
+                let mut rest = Note(note);
+                targets.extend(std::iter::from_fn(|| rest.target(oid)));
             }
         }
+    }
+
+    /// Marks an object, unless it is marked.
+    fn mark(&mut self, oid: Oid) -> Option<Waiting> {
+        let pos = self.places.get(oid)?;
+        let note = self.note(pos)?;
+        if std::mem::replace(&mut note[0], REACHED) == REACHED {
+            return None;
+        }
+        let mut rest = Note(&note[1..]);
+        let (_class, _len) = (rest.number(), rest.number());
+        let head_len = note.len() - rest.0.len();
+        Some(Waiting { oid, pos: pos + head_len as u64 })
     }
 
     /// The note at this place, and what follows.
@@ -121,10 +135,8 @@ impl Part {
     fn unreachable(&self, found: &mut Vec<Amount>) {
         let mut rest = Note(&self.notes);
         while let Some(mark) = rest.byte() {
-            let (class, len, count) = (rest.number(), rest.number(), rest.number());
-            for _ in 0..count {
-                rest.number();
-            }
+            let (class, len) = (rest.number(), rest.number());
+            while rest.number() != 0 {}
             let class = usize::try_from(class).ok().and_then(|class| self.classes.get(class));
             if mark == UNREACHED
                 && let Some(class) = class.and_then(|class| usize::try_from(*class).ok())
@@ -150,9 +162,10 @@ impl Note<'_> {
         self.take()
     }
 
-    fn target(&mut self, oid: Oid) -> Oid {
+    /// One of those that this object refers to; `None` behind the last.
+    fn target(&mut self, oid: Oid) -> Option<Oid> {
         let difference: i64 = self.take();
-        Oid::new(oid.number().wrapping_add(difference.cast_unsigned()))
+        (difference != 0).then(|| Oid::new(oid.number().wrapping_add(difference.cast_unsigned())))
     }
 
     fn take<N: VarInt + Default>(&mut self) -> N {

@@ -96,10 +96,16 @@ pub(crate) fn look_at_records<T: Default + Send>(
     if total_len < 2 * SPAN_LEN {
         return spans.iter().try_for_each(|span| each(of_span(span)?));
     }
-    // What is found is held until it is its turn, so not all go at once.
+    // What is found is held until it is its turn, so not all go at once; what was found in some is taken while the next ones
+    // are gone through.
+    let mut found: Vec<Result<T, Error>> = Vec::new();
     for some in spans.chunks(SPANS_EACH * rayon::current_num_threads()) {
-        let found: Vec<Result<T, Error>> = some.par_iter().map(of_span).collect();
-        found.into_iter().try_for_each(|found| each(found?))?;
+        let mut next = Vec::new();
+        rayon::in_place_scope(|scope| {
+            scope.spawn(|_| some.par_iter().map(of_span).collect_into_vec(&mut next));
+            found.drain(..).try_for_each(|found| each(found?))
+        })?;
+        found = next;
     }
-    Ok(())
+    found.into_iter().try_for_each(|found| each(found?))
 }

@@ -3,12 +3,14 @@
     inside.py classes FILE      for each class: objects, revisions, bytes of its records in the file
     inside.py pack FILE [BLOBS] packs it up to now; how many objects are left
     inside.py objects FILE      for each object: its data, and the opcodes of its two pickles
+    inside.py state FILE [TID]  a digest of the data of each object, as of the end or of this tid
     inside.py blobs DIR LAYOUT  makes a database with blobs; their files
 
 Each prints one JSON value.
 """
 import base64
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -25,6 +27,7 @@ from ZODB.FileStorage import FileStorage
 from ZODB.POSException import POSKeyError
 from ZODB.serialize import referencesf
 from ZODB.utils import get_pickle_metadata
+from ZODB.utils import p64
 from ZODB.utils import u64
 
 HEADER_LEN, BACK_POINTER_LEN = 42, 8
@@ -54,6 +57,22 @@ def pack(path, blob_dir=None):
     count = len(storage)
     storage.close()
     return count
+
+
+def state(path, tid=None):
+    found = {}
+    with alone(path) as name, contextlib.closing(FileStorage(name, read_only=True)) as storage:
+        before = p64(u64(bytes.fromhex(tid) if tid else storage.lastTransaction()) + 1)
+        oid = None
+        while True:
+            oid, _, _, next_oid = storage.record_iternext(oid)
+            with contextlib.suppress(POSKeyError):
+                loaded = storage.loadBefore(oid, before)
+                if loaded is not None:
+                    found[oid.hex()] = hashlib.sha256(loaded[0]).hexdigest()
+            if next_oid is None:
+                return found
+            oid = next_oid
 
 
 def objects(path):

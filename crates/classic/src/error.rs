@@ -1,5 +1,7 @@
 use crate::{BackupName, Fault, Stamp};
-use std::path::PathBuf;
+use filestorage::Tid;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// Why an operation could not be done. The text says what, where, and what now, in one line.
@@ -9,6 +11,9 @@ pub enum Error {
     /// The file system failed.
     #[error(transparent)]
     File(#[from] vfs::Error),
+    /// The repository cannot be opened.
+    #[error(transparent)]
+    NoRepository(vfs::Error),
     /// The repository is not a directory.
     #[error("{} is not a directory", dir.display())]
     NotADirectory {
@@ -134,6 +139,57 @@ pub enum Error {
         date: String,
         /// The stamps that there are, first and last.
         covered: Option<(Stamp, Stamp)>,
+    },
+    /// No backup has the state of a moment.
+    #[error("the state of {} is not in the repository{}", wanted.calendar(), reach(*first, *last, *made))]
+    NotCovered {
+        /// The moment.
+        wanted: Tid,
+        /// The first transaction that there is.
+        first: Option<Tid>,
+        /// The last one.
+        last: Option<Tid>,
+        /// When the newest backup was made.
+        made: Option<Stamp>,
+    },
+    /// No backup has a transaction.
+    #[error("transaction {tid} is in no backup{}{}", neighbour("; before it is", *before), neighbour("; behind it is", *after))]
+    NoTransaction {
+        /// The transaction.
+        tid: Tid,
+        /// The last one before it.
+        before: Option<Tid>,
+        /// The first one behind it.
+        after: Option<Tid>,
+    },
+    /// A state that a pack took something from before it was backed up.
+    #[error(
+        "no backup has the whole state of {}: the database was packed to a later time before {} was made, and objects of \
+         then may be missing; nothing was restored, use --even-packed to restore what is left",
+        tid.calendar(),
+        full.display()
+    )]
+    PackedAway {
+        /// The last transaction of the state.
+        tid: Tid,
+        /// The chain that has most of it.
+        full: PathBuf,
+    },
+    /// What was joined is no sound database.
+    #[error("what {} and the files behind it hold is not sound ({reason}); nothing was restored", full.display())]
+    Unsound {
+        /// The full backup.
+        full: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The backups cannot be read as a database.
+    #[error("{}: {error}", path.display())]
+    Backups {
+        /// The full backup.
+        path: PathBuf,
+        /// What is wrong.
+        error: filestorage::Error,
     },
     /// Incrementals are there, but not the full that they build on.
     #[error("{}: the full backup that it builds on is not in the repository; nothing was recovered", path.display())]
@@ -263,9 +319,26 @@ pub enum Error {
 }
 
 impl Error {
+    /// What a read that failed says: of several files, it names the one, and else it was `path`.
+    pub fn of_read(error: io::Error, path: &Path) -> Error {
+        let told = error.downcast::<Error>().or_else(|error| error.downcast::<vfs::Error>().map(Error::from));
+        told.unwrap_or_else(|error| vfs::Error::new(vfs::Op::Read, path, error).into())
+    }
+
     pub(crate) fn size(path: PathBuf, name: BackupName, found_len: u64, expected_len: u64) -> Error {
         Error::Size { path, found_len, expected_len, gzip: name.gzip }
     }
+}
+
+/// From which transaction to which, and up to when it is known that there was no other.
+fn reach(first: Option<Tid>, last: Option<Tid>, made: Option<Stamp>) -> String {
+    let (Some(first), Some(last)) = (first, last) else { return "; it has no transaction".to_owned() };
+    let made = made.map_or_else(String::new, |made| format!("; the newest backup was made at {made}"));
+    format!("; it has {} to {}{made}", first.calendar(), last.calendar())
+}
+
+fn neighbour(words: &str, tid: Option<Tid>) -> String {
+    tid.map_or_else(String::new, |tid| format!("{words} {tid} ({})", tid.calendar()))
 }
 
 fn covers(covered: Option<(Stamp, Stamp)>) -> String {

@@ -238,6 +238,20 @@ pub enum Notice {
         /// The last of them.
         last: Stamp,
     },
+    /// A chain of backups cannot be looked into, and another one is used.
+    PassedOver {
+        /// Its full.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A state that a pack took something from, before it was backed up, is looked into.
+    PackedAway {
+        /// Its last transaction.
+        tid: Tid,
+        /// The full of the chain.
+        full: PathBuf,
+    },
     /// Without a list nothing but the presence of the files could be checked.
     Unchecked(PathBuf),
     /// A data file without a line continues the chain and is used.
@@ -352,6 +366,19 @@ impl fmt::Display for Notice {
                 f,
                 "--date {date} means before the first second of {date}: {count} later backup{} up to {last} left out",
                 if *count == 1 { "" } else { "s" }
+            ),
+            Notice::PassedOver { path, reason } => {
+                write!(
+                    f,
+                    "the backups of {} cannot be looked into and are passed over: {reason}",
+                    path.display()
+                )
+            }
+            Notice::PackedAway { tid, full } => write!(
+                f,
+                "the database was packed to a time behind {} before {} was made: objects of then may be missing",
+                tid.calendar(),
+                full.display()
             ),
             Notice::Unchecked(dat) => write!(
                 f,

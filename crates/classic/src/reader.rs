@@ -37,6 +37,23 @@ impl<'a> ChainReader<'a> {
         ChainReader { fs, repository, parts: parts.to_vec(), open: Mutex::new(None) }
     }
 
+    /// What is read, in messages: the full backup.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.parts.first().map_or_else(PathBuf::new, |part| self.repository.path_of(part.name))
+    }
+
+    /// Whether a place within a part can be read without all that stands before it.
+    ///
+    /// # Errors
+    /// Those of the part's file, with its name.
+    pub(crate) fn seeks(&self, at: usize) -> Result<bool, Error> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.as_ref().is_none_or(|open| open.at != at) {
+            *open = Some(self.open_part(at)?);
+        }
+        Ok(open.as_ref().is_some_and(|open| !matches!(open.bytes, OpenBytes::Gzip(..))))
+    }
+
     /// The part that holds `pos`, and its place among the parts.
     fn part_at(&self, pos: u64) -> Option<(usize, &Part)> {
         let at = self.parts.partition_point(|part| part.end_pos <= pos);

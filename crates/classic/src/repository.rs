@@ -46,7 +46,8 @@ impl<'a> Repository<'a> {
     /// # Errors
     /// When it is not there or no directory.
     pub fn open(fs: &'a dyn Fs, dir: &Path) -> Result<Repository<'a>, Error> {
-        let meta = fs.meta(dir).map_err(vfs::Error::at(Op::Open, dir))?;
+        let meta =
+            fs.meta(dir).map_err(|error| Error::NoRepository(vfs::Error::new(Op::Open, dir, error)))?;
         if meta.kind != FileKind::Dir {
             return Err(Error::NotADirectory { dir: dir.to_owned() });
         }

@@ -20,7 +20,7 @@ pub(crate) struct Piece {
 }
 
 impl Piece {
-    fn of_part(part: &Part) -> Piece {
+    pub(crate) fn of_part(part: &Part) -> Piece {
         Piece { name: part.name, len: Some(part.len()), sum: Some(part.sum) }
     }
 }
@@ -47,6 +47,17 @@ pub(crate) enum Trust {
 }
 
 impl Selection {
+    /// The pieces of a strict selection at their places.
+    pub(crate) fn parts(&self) -> Vec<Part> {
+        let mut parts: Vec<Part> = Vec::new();
+        for piece in &self.pieces {
+            let start_pos = parts.last().map_or(0, |part| part.end_pos);
+            let end_pos = start_pos + piece.len.unwrap_or(0);
+            parts.push(Part { name: piece.name, start_pos, end_pos, sum: piece.sum.unwrap_or(Sum::of(b"")) });
+        }
+        parts
+    }
+
     /// How many bytes all pieces hold, if that is known of each.
     pub(crate) fn total_len(&self) -> Option<u64> {
         self.pieces.iter().map(|piece| piece.len).sum()

@@ -1,3 +1,4 @@
+use filestorage::Tid;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -29,6 +30,12 @@ impl Stamp {
     pub fn time(&self) -> Option<SystemTime> {
         let zoned = self.date()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
         Some(SystemTime::from(zoned.timestamp()))
+    }
+
+    /// The tid of the moment when a clock begins to show this stamp; `None` if it is no possible date, or before 1900.
+    pub fn tid(&self) -> Option<Tid> {
+        let seconds = self.time()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        Tid::from_unix_seconds(seconds.as_secs_f64())
     }
 
     /// The date that this is, up to the last second of 9999; `None` if it is no possible one.

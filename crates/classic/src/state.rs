@@ -1,50 +1,43 @@
-use crate::recover::hold;
-use crate::selection::select;
-use crate::{ChainReader, Context, Error, Part, Repository, Sum};
+use crate::restore::Chosen;
+use crate::timeline::Wanted;
+use crate::{ChainReader, Context, Error, Notice, Repository};
 use std::io;
-use vfs::{Lock, ReadAt};
+use vfs::{Head, Lock, ReadAt};
 
-/// The database as it was backed up at some moment, to be looked into without a recovery.
+/// The database as it was at some moment, to be looked into without a recovery.
 ///
 /// While it is held, `-k` of another run leaves its files alone.
 pub struct State<'a> {
-    reader: ChainReader<'a>,
+    bytes: Head<ChainReader<'a>>,
     _reading: Option<Box<dyn Lock>>,
 }
 
 impl<'a> State<'a> {
-    /// The state at or before `date`, the newest without one. Every file of it has to be in the list.
+    /// The state that is wanted; what a pack took from it is told.
     ///
     /// # Errors
-    /// [`Error::BadDate`], those of a recovery `-w` that concern the files' names, and the system's.
+    /// As those of [`restore`](crate::restore()), as far as they are seen without reading all; a state that a pack took something
+    /// from is none.
     pub fn open(
         ctx: &Context<'a>,
         repository: &'a Repository<'a>,
-        date: Option<&str>,
+        wanted: Wanted,
     ) -> Result<State<'a>, Error> {
-        let survey = repository.survey()?;
-        let limit = survey.limit(date)?;
-        let held = survey.chain_at(&limit).map(|chain| chain.full);
-        let reading = held.and_then(|full| hold(ctx, &repository.path_of(full)));
-        // Only what is looked at under the lock is sure to stay.
-        let survey = repository.survey()?;
-        let selection = select(ctx, repository, &survey, &limit, true)?;
-        let mut parts: Vec<Part> = Vec::new();
-        for piece in &selection.pieces {
-            let start_pos = parts.last().map_or(0, |part| part.end_pos);
-            let end_pos = start_pos + piece.len.unwrap_or(0);
-            parts.push(Part { name: piece.name, start_pos, end_pos, sum: piece.sum.unwrap_or(Sum::of(b"")) });
+        let Chosen { found, lock } = Chosen::choose(ctx, repository, wanted)?;
+        if let (true, Some(last)) = (found.is_packed(), found.last) {
+            ctx.notice(Notice::PackedAway { tid: last.tid, full: repository.path_of(found.full()) });
         }
-        Ok(State { reader: ChainReader::new(ctx.fs, repository, &parts), _reading: reading })
+        let reader = ChainReader::new(ctx.fs, repository, &found.parts);
+        Ok(State { bytes: Head::new(reader, found.end_pos), _reading: lock })
     }
 }
 
 impl ReadAt for State<'_> {
     fn read_at(&self, pos: u64, buf: &mut [u8]) -> io::Result<usize> {
-        self.reader.read_at(pos, buf)
+        self.bytes.read_at(pos, buf)
     }
 
     fn len(&self) -> io::Result<u64> {
-        self.reader.len()
+        self.bytes.len()
     }
 }

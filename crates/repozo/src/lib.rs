@@ -12,8 +12,10 @@ pub use signals::catch_signals;
 
 use args::classic::{Action, ArgumentError, Invocation};
 use classic::{Clock, Interrupt};
+use jiff::tz::TimeZone;
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
+use std::path::PathBuf;
 use vfs::Fs;
 
 /// Where a run happens.
@@ -26,6 +28,10 @@ pub struct Session<'a> {
     pub interrupt: &'a Interrupt,
     /// Whether standard error is a terminal, which may show a bar.
     pub is_terminal: bool,
+    /// The time zone of whoever reads what is told.
+    pub zone: TimeZone,
+    /// What `REPOZO_REPOSITORY` says.
+    pub repository: Option<PathBuf>,
 }
 
 /// Runs one invocation; its exit status.
@@ -36,6 +42,9 @@ pub struct Session<'a> {
 /// | 1 | failed; of the old face also a usage error, as of Python's repozo |
 /// | 2 | of a verb: a usage error |
 /// | 3 | of a verb that looks for problems: it found some |
+/// | 4 | of a verb: refused, and nothing was changed |
+/// | 10 | of a verb: there is no repository, or no backup in it |
+/// | 11 | of a verb: another program works there, or has the database open |
 /// | 128 + N | stopped by signal N |
 pub fn run(
     program: &OsStr,
@@ -70,8 +79,8 @@ fn run_verb(
     stdout: &mut dyn Write,
     stderr: &mut (dyn Write + Send),
 ) -> u8 {
-    match args::modern::parse(args) {
-        Ok(modern) => cmd::inside::execute(&modern.verb, session, stdout, stderr),
+    match args::modern::parse(args, session.repository.as_deref()) {
+        Ok(modern) => cmd::execute_verb(&modern.verb, session, stdout, stderr),
         Err(told) if told.use_stderr() => {
             print(stderr, &told.render().to_string());
             2

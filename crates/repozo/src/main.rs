@@ -5,7 +5,7 @@ use repozo::{Session, SystemClock, catch_signals, run};
 use std::io::{IsTerminal, stderr, stdout};
 use std::process::ExitCode;
 
-#[expect(clippy::disallowed_methods, reason = "argv is read here and nowhere else")]
+#[expect(clippy::disallowed_methods, reason = "argv and the environment are read here and nowhere else")]
 fn main() -> ExitCode {
     let interrupt = Interrupt::default();
     catch_signals(&interrupt);
@@ -16,6 +16,8 @@ fn main() -> ExitCode {
         clock: &SystemClock,
         interrupt: &interrupt,
         is_terminal: stderr().is_terminal(),
+        zone: jiff::tz::TimeZone::system(),
+        repository: std::env::var_os("REPOZO_REPOSITORY").filter(|dir| !dir.is_empty()).map(Into::into),
     };
     ExitCode::from(run(&program, &args.collect::<Vec<_>>(), &session, &mut stdout().lock(), &mut stderr()))
 }

@@ -5,13 +5,26 @@ use std::error::Error as _;
 use std::io;
 use std::path::Path;
 
+/// What was asked for could not be done.
+const FAILED: u8 = 1;
+/// Problems were found.
+pub(crate) const FOUND: u8 = 3;
+/// Refused, and nothing was changed.
+const REFUSED: u8 = 4;
+/// There is no repository, or nothing in it.
+const NO_REPOSITORY: u8 = 10;
+/// Somebody else is at work there.
+const LOCKED: u8 = 11;
+
 /// The line that is printed of an error: what, where, what now.
 ///
 /// Errors of the system begin as Python prints them, `[Errno 2] No such file or directory: 'PATH'`, for the
 /// scripts that look for it.
 pub(crate) fn text(error: &Error) -> String {
     match error {
-        Error::File(error) => system_text(&error.path, &error.source, error.op.to_string()),
+        Error::File(error) | Error::NoRepository(error) => {
+            system_text(&error.path, &error.source, error.op.to_string())
+        }
         Error::Output(source) if source.raw_os_error().is_some() => output_text(source),
         // What the system says when a file is listed like a directory; the number is the same on every Unix.
         Error::NotADirectory { dir } => format!("[Errno 20] Not a directory: {}", quoted(dir)),
@@ -35,8 +48,31 @@ pub(crate) fn problem_text(problem: &VerifyProblem) -> String {
 /// The exit status, see [`run`](crate::run).
 pub(crate) fn exit_status(error: &Error) -> u8 {
     match error {
-        Error::Interrupted { signal } => u8::try_from(128 + signal).unwrap_or(1),
-        _ => 1,
+        Error::Interrupted { signal } => u8::try_from(128 + signal).unwrap_or(FAILED),
+        _ => FAILED,
+    }
+}
+
+/// The exit status of a verb, see [`run`](crate::run).
+pub(crate) fn verb_status(error: &Error) -> u8 {
+    match error {
+        Error::NoRepository(error) if !error.is_not_found() => FAILED,
+        Error::NoRepository(_) | Error::NotADirectory { .. } | Error::NoFiles { .. } => NO_REPOSITORY,
+        Error::RepositoryLocked { .. }
+        | Error::PythonRunning { .. }
+        | Error::TargetLocked { .. }
+        | Error::TargetInUse { .. } => LOCKED,
+        Error::NotCovered { .. }
+        | Error::NoTransaction { .. }
+        | Error::PackedAway { .. }
+        | Error::TargetInRepository { .. }
+        | Error::TargetExists { .. }
+        | Error::TargetNotAFile { .. }
+        | Error::NotAReport { .. }
+        | Error::NoSpace { .. }
+        | Error::ClockBehind { .. } => REFUSED,
+        Error::Problems { .. } => FOUND,
+        error => exit_status(error),
     }
 }
 

@@ -1,3 +1,4 @@
+use filestorage::Tid;
 use std::collections::BTreeMap;
 
 /// A `Data.fs` in memory, written as ZODB writes one. Tids count up from a fixed one.
@@ -24,6 +25,18 @@ impl Database {
             current: BTreeMap::new(),
             ends: vec![4],
         }
+    }
+
+    /// The database in these bytes, which has no unfinished transaction. What is committed behind it refers to nothing before.
+    pub fn of_bytes(bytes: &[u8]) -> Database {
+        let mut database = Database { bytes: bytes.to_vec(), ..Database::new() };
+        while database.ends[database.ends.len() - 1] < database.len() {
+            let pos = usize::try_from(database.ends[database.ends.len() - 1]).unwrap();
+            let number = |at: usize| u64::from_be_bytes(bytes[at..at + 8].try_into().unwrap());
+            database.tid = number(pos);
+            database.ends.push(pos as u64 + number(pos + 8) + 8);
+        }
+        database
     }
 
     /// One with `count` transactions of a few objects each.
@@ -63,6 +76,22 @@ impl Database {
     /// Every position between two transactions, and the end.
     pub fn ends(&self) -> &[u64] {
         &self.ends
+    }
+
+    /// How many transactions there are.
+    pub fn count(&self) -> usize {
+        self.ends.len() - 1
+    }
+
+    /// The file as it was behind its first `number` transactions.
+    pub fn up_to(&self, number: usize) -> &[u8] {
+        &self.bytes[..usize::try_from(self.ends[number]).unwrap()]
+    }
+
+    /// The tid of transaction `number`, counted from 1.
+    pub fn tid(&self, number: usize) -> Tid {
+        let pos = usize::try_from(self.ends[number - 1]).unwrap();
+        Tid::from_be_bytes(self.bytes[pos..pos + 8].try_into().unwrap())
     }
 
     /// Appends a committed transaction with one record per (oid, length of data).

@@ -60,6 +60,6 @@ For -V / --verify:
 
 Exit status: 0 done or nothing to do, 1 failed, 128+N stopped by signal N.
 
-To look inside a database or backups: check, refs, why, referrers, history,
-cat, log, tail, dump, stats, salvage, index. See: repozo help
+Verbs: restore any transaction; look inside with check, refs, why, referrers,
+history, cat, log, tail, dump, stats, salvage, index. See: repozo help
 ";

@@ -5,4 +5,4 @@ mod getopt;
 /// The help text.
 pub mod help;
 pub mod modern;
-mod moment;
+pub(crate) mod moment;

@@ -1,12 +1,15 @@
 //! The verbs: `repozo check Data.fs`.
 
-use super::moment::Moment;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use filestorage::{Oid, Tid};
+mod backups;
+mod inside;
+
+pub use backups::*;
+use clap::{CommandFactory, Parser, Subcommand};
+pub use inside::*;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// Look inside databases and backups. Backing up and recovering: repozo --help.
+/// Look inside databases and backups, and restore any state. The flags of Python's repozo: repozo --help.
 #[derive(Debug, Parser)]
 #[command(name = "repozo", disable_version_flag = true)]
 pub struct Modern {
@@ -58,6 +61,15 @@ pub enum Verb {
     /// Tell what a database is made of: by class, by size, by day, and what a pack would free.
     #[command(after_help = "Example: repozo stats /srv/zope/Data.fs --html /tmp/stats.html")]
     Stats(StatsArgs),
+    /// Restore a database as it was behind any transaction, with its index.
+    ///
+    /// Of all backups that reach it the oldest ones are used, since packs have removed least from those. Every file is
+    /// verified while it is read; the old database stays until the new one is complete. Exit status: 0 restored, 4
+    /// refused: the backups do not have that state, or a server has the database open; nothing was changed.
+    #[command(
+        after_help = "Example: repozo restore -r /srv/backups -o /srv/zope/Data.fs --at 2026-11-24T14:05:00+01:00"
+    )]
+    Restore(RestoreArgs),
     /// Make a new database of what can be read of a damaged one.
     ///
     /// Every sound transaction is copied; what is skipped is told. The old file is only read. Exit status: 0 all was
@@ -72,272 +84,46 @@ pub enum Verb {
     Index(IndexArgs),
 }
 
-/// What is looked into.
-#[derive(Debug, Args)]
-pub struct Source {
-    /// The database, live or not.
-    #[arg(value_name = "DATAFS", required_unless_present = "repository", conflicts_with = "repository")]
-    pub file: Option<PathBuf>,
-    /// Look into the backups in DIR instead, without recovering them.
-    #[arg(short, long, value_name = "DIR")]
-    pub repository: Option<PathBuf>,
-    /// With -r: the state of this moment, YYYY-MM-DD-hh-mm-ss in UTC or the beginning of it.
-    #[arg(long, value_name = "WHEN", requires = "repository", conflicts_with = "file")]
-    pub at: Option<String>,
-}
-
-impl Source {
-    /// The database at `path`.
-    pub fn of_file(path: &Path) -> Source {
-        Source { file: Some(path.to_owned()), repository: None, at: None }
-    }
-
-    /// What it is, for titles.
-    pub fn shown(&self) -> String {
-        let path = self.file.as_ref().or(self.repository.as_ref());
-        let at = self.at.as_ref().map_or_else(String::new, |at| format!(" at {at}"));
-        path.map_or_else(String::new, |path| path.display().to_string()) + &at
-    }
-}
-
-/// `repozo check`
-#[derive(Debug, Args)]
-pub struct CheckArgs {
-    /// What is looked into.
-    #[command(flatten)]
-    pub source: Source,
-    /// Look into the data of old revisions too.
-    #[arg(long)]
-    pub deep: bool,
-    /// One JSON object a line.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `repozo refs`
-#[derive(Debug, Args)]
-pub struct RefsArgs {
-    /// What is looked into.
-    #[command(flatten)]
-    pub source: Source,
-    /// Tell, by class, the objects that the root does not lead to; a pack removes them.
-    #[arg(long, conflicts_with = "format")]
-    pub garbage: bool,
-    /// Find blobs whose file is not in this blob directory, and files that no record names.
-    #[arg(long, value_name = "DIR", conflicts_with = "format")]
-    pub blobs: Option<PathBuf>,
-    /// One JSON object a line.
-    #[arg(long, conflicts_with = "format")]
-    pub json: bool,
-    /// The text of another tool.
-    #[arg(long)]
-    pub format: Option<RefsFormat>,
-}
-
-/// `repozo why`, `repozo referrers`, `repozo history`
-#[derive(Debug, Args)]
-pub struct ObjectArgs {
-    /// The object: 0x and hex digits, or decimal.
-    #[arg(value_name = "OID", value_parser = parse_oid)]
-    pub oid: Oid,
-    /// What is looked into.
-    #[command(flatten)]
-    pub source: Source,
-    /// One JSON object a line.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `repozo cat`
-#[derive(Debug, Args)]
-pub struct CatArgs {
-    /// The object: 0x and hex digits, or decimal.
-    #[arg(value_name = "OID", value_parser = parse_oid)]
-    pub oid: Oid,
-    /// The database, live or not.
-    #[arg(value_name = "DATAFS", required_unless_present = "repository", conflicts_with = "repository")]
-    file: Option<PathBuf>,
-    /// Look into the backups in DIR instead, without recovering them.
-    #[arg(short, long, value_name = "DIR")]
-    repository: Option<PathBuf>,
-    /// As the object was at this moment, a date or a tid; with -r as it was in the state of this moment, a date.
-    #[arg(long, value_name = "WHEN", value_parser = parse_when)]
-    at: Option<(String, Moment)>,
-    /// The bytes of the data as they are stored, and nothing else.
-    #[arg(long, conflicts_with = "json")]
-    pub raw: bool,
-    /// One JSON object.
-    #[arg(long)]
-    pub json: bool,
-}
-
-impl CatArgs {
-    /// What is looked into.
-    pub fn source(&self) -> Source {
-        let at = self.at.as_ref().map(|(text, _)| text.clone()).filter(|_| self.repository.is_some());
-        Source { file: self.file.clone(), repository: self.repository.clone(), at }
-    }
-
-    /// The moment, where a database is looked into; of backups, the state is that of the moment.
-    pub fn until(&self) -> Option<Tid> {
-        self.at.as_ref().map(|(_, moment)| moment.0).filter(|_| self.repository.is_none())
-    }
-}
-
-/// A text of another tool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RefsFormat {
-    /// That of ZODB's fsrefs.
-    Fsrefs,
-}
-
-/// `repozo log`
-#[derive(Debug, Args)]
-pub struct LogArgs {
-    /// What is looked into.
-    #[command(flatten)]
-    pub source: Source,
-    /// Not the transactions before this moment: a date, or a tid.
-    #[arg(long, value_name = "WHEN")]
-    pub since: Option<Moment>,
-    /// Not the transactions behind this moment.
-    #[arg(long, value_name = "WHEN")]
-    pub until: Option<Moment>,
-    /// Only transactions with a record of this object: 0x and hex digits, or decimal.
-    #[arg(long, value_name = "OID", value_parser = parse_oid)]
-    pub oid: Option<Oid>,
-    /// Only transactions of a user whose name has TEXT in it.
-    #[arg(long, value_name = "TEXT")]
-    pub user: Option<String>,
-    /// No more than COUNT: the first ones, or with --reverse the last ones.
-    #[arg(long, value_name = "COUNT")]
-    pub limit: Option<usize>,
-    /// Newest first.
-    #[arg(long)]
-    pub reverse: bool,
-    /// One JSON object a line.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `repozo tail`
-#[derive(Debug, Args)]
-pub struct TailArgs {
-    /// What is looked into.
-    #[command(flatten)]
-    pub source: Source,
-    /// How many.
-    #[arg(short = 'n', long = "count", value_name = "COUNT", default_value_t = 10)]
-    pub count: usize,
-    /// One JSON object a line.
-    #[arg(long, conflicts_with = "format")]
-    pub json: bool,
-    /// The text of another tool.
-    #[arg(long)]
-    pub format: Option<TailFormat>,
-}
-
-/// A text of another tool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum TailFormat {
-    /// That of ZODB's fstail.
-    Fstail,
-}
-
-/// `repozo dump`
-#[derive(Debug, Args)]
-pub struct DumpArgs {
-    /// What is looked into.
-    #[command(flatten)]
-    pub source: Source,
-    /// One JSON object a line.
-    #[arg(long, conflicts_with = "format")]
-    pub json: bool,
-    /// The text of another tool.
-    #[arg(long)]
-    pub format: Option<DumpFormat>,
-}
-
-/// A text of another tool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DumpFormat {
-    /// That of ZODB's fsdump.
-    Fsdump,
-}
-
-/// `repozo stats`
-#[derive(Debug, Args)]
-pub struct StatsArgs {
-    /// What is looked into.
-    #[command(flatten)]
-    pub source: Source,
-    /// How many classes are told one by one, the largest ones.
-    #[arg(long, value_name = "COUNT", default_value_t = 20, conflicts_with = "json")]
-    pub limit: usize,
-    /// Write a page with plots as well; it needs no network.
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
-    /// One JSON object a line.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `repozo salvage`
-#[derive(Debug, Args)]
-pub struct SalvageArgs {
-    /// The damaged database.
-    #[arg(value_name = "IN")]
-    pub file: PathBuf,
-    /// The new one, which must not be there.
-    #[arg(value_name = "OUT")]
-    pub target: PathBuf,
-    /// Nothing behind this moment: a date, or a tid.
-    #[arg(long, value_name = "WHEN")]
-    pub until: Option<Moment>,
-    /// One JSON object a line.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `repozo index`
-#[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("action").required(true).multiple(false))]
-pub struct IndexArgs {
-    /// The database; the index is beside it.
-    #[arg(value_name = "DATAFS")]
-    pub file: PathBuf,
-    /// Compare it with the database.
-    #[arg(long, group = "action")]
-    pub check: bool,
-    /// Write it anew. Not while a server has the database open.
-    #[arg(long, group = "action")]
-    pub rebuild: bool,
-}
-
 /// Whether these arguments begin with a verb. Nothing that Python's repozo accepts does.
 pub fn has_verb(args: &[OsString]) -> bool {
     let is_verb = |word: &OsStr| word == "help" || Modern::command().find_subcommand(word).is_some();
     args.first().is_some_and(|word| is_verb(word))
 }
 
-/// Parses the arguments behind the program's name.
+/// Parses the arguments behind the program's name; `repository` is the one where none is named, and no database.
 ///
 /// # Errors
 /// What cannot be meant, and requests for help.
-pub fn parse(args: &[OsString]) -> Result<Modern, clap::Error> {
-    Modern::try_parse_from(std::iter::once(OsString::from("repozo")).chain(args.iter().cloned()))
+pub fn parse(args: &[OsString], repository: Option<&Path>) -> Result<Modern, clap::Error> {
+    let words = std::iter::once(OsString::from("repozo")).chain(args.iter().cloned());
+    let mut modern = Modern::try_parse_from(words)?;
+    if let Some(named) = modern.verb.unnamed() {
+        *named = repository.map(Path::to_owned);
+        if named.is_none() {
+            let text = "neither a database nor a repository is named: give DATAFS, or -r DIR, or set REPOZO_REPOSITORY";
+            return Err(Modern::command().error(clap::error::ErrorKind::MissingRequiredArgument, text));
+        }
+    }
+    Ok(modern)
 }
 
-fn parse_oid(text: &str) -> Result<Oid, String> {
-    let number = match text.strip_prefix("0x") {
-        Some(digits) => u64::from_str_radix(digits, 16),
-        None => text.parse(),
-    };
-    number.map(Oid::new).map_err(|_| "an oid is 0x and up to 16 hex digits, or a number".to_owned())
-}
-
-fn parse_when(text: &str) -> Result<(String, Moment), String> {
-    text.parse().map(|moment| (text.to_owned(), moment))
+impl Verb {
+    /// Where the repository is to be noted, if nothing was named that it could work on.
+    fn unnamed(&mut self) -> Option<&mut Option<PathBuf>> {
+        let (file, repository) = match self {
+            Verb::Check(args) => args.source.named(),
+            Verb::Refs(args) => args.source.named(),
+            Verb::Why(args) | Verb::Referrers(args) | Verb::History(args) => args.source.named(),
+            Verb::Cat(args) => args.named(),
+            Verb::Log(args) => args.source.named(),
+            Verb::Tail(args) => args.source.named(),
+            Verb::Dump(args) => args.source.named(),
+            Verb::Stats(args) => args.source.named(),
+            Verb::Salvage(_) | Verb::Index(_) => return None,
+            Verb::Restore(args) => (false, &mut args.place.repository),
+        };
+        (!file && repository.is_none()).then_some(repository)
+    }
 }
 
 #[cfg(test)]
@@ -360,7 +146,7 @@ mod tests {
             let example = verb.get_after_help().unwrap().to_string();
             let line = example.strip_prefix("Example: repozo ").unwrap();
             assert!(line.starts_with(verb.get_name()), "{example}");
-            parse(&words(line)).unwrap();
+            parse(&words(line), None).unwrap();
         }
     }
 
@@ -411,16 +197,7 @@ mod tests {
             ("index Data.fs --check", true),
             ("index Data.fs --check --rebuild", false),
         ] {
-            assert_eq!(parse(&words(line)).is_ok(), is_right, "{line}");
-        }
-    }
-
-    #[test]
-    fn an_oid_is_hex_or_decimal() {
-        assert_eq!(parse_oid("0x1f"), Ok(Oid::new(31)));
-        assert_eq!(parse_oid("31"), Ok(Oid::new(31)));
-        for text in ["", "0x", "1f", "-1", "0x10000000000000000"] {
-            assert!(parse_oid(text).is_err(), "{text}");
+            assert_eq!(parse(&words(line), None).is_ok(), is_right, "{line}");
         }
     }
 }

@@ -1,12 +1,19 @@
 //! What each mode does: arguments to a request, a request to a call.
 
-pub(crate) mod inside;
+mod backups;
+mod desk;
+mod failure;
+mod inside;
+mod json_line;
 
 use crate::args::classic::{Action, Invocation};
+use crate::args::modern::Verb;
 use crate::ui::Ui;
 use crate::{Session, report};
 use classic::{Context, Error, Target};
-use std::io::Write;
+use desk::Desk;
+use failure::Failure;
+use std::io::{BufWriter, Write};
 
 /// Does what is asked; the exit status.
 pub(crate) fn execute(
@@ -37,5 +44,31 @@ fn dispatch(ctx: &Context<'_>, action: &Action, stdout: &mut dyn Write) -> Resul
         Action::Verify(request) => classic::verify(ctx, request),
         // Answered before anything is set up.
         Action::Help | Action::Version => Ok(()),
+    }
+}
+
+/// Does what a verb says; the exit status.
+pub(crate) fn execute_verb(
+    verb: &Verb,
+    session: &Session<'_>,
+    stdout: &mut dyn Write,
+    stderr: &mut (dyn Write + Send),
+) -> u8 {
+    let ui = Ui::new(stderr, false, session.is_terminal);
+    let desk = Desk::new(session, &ui);
+    let mut output = BufWriter::new(stdout);
+    let done = match inside::execute(verb, &desk, &mut output) {
+        Some(looked) => looked,
+        None => backups::execute(verb, &desk, &mut output),
+    };
+    let flushed = output.flush();
+    match done.and_then(|status| flushed.map(|()| status).map_err(Failure::Output)) {
+        Ok(status) => status,
+        Err(failure) => {
+            if failure.status() != 0 {
+                ui.line(&failure.text());
+            }
+            failure.status()
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Events on the screen: Python's verbose lines, notices, problems, and a bar on a terminal.
 
 mod bar;
+pub(crate) mod time;
 mod verbose;
 
 use crate::report::{one_line, problem_text};

@@ -17,7 +17,8 @@ pub(crate) fn ours<S: AsRef<OsStr>>(clock: &TestClock, args: &[S]) -> Ran {
 pub(crate) fn ours_with<S: AsRef<OsStr>>(fs: &dyn vfs::Fs, clock: &dyn Clock, args: &[S]) -> Ran {
     let args: Vec<OsString> = args.iter().map(|arg| arg.as_ref().to_owned()).collect();
     let interrupt = Interrupt::default();
-    let session = Session { fs, clock, interrupt: &interrupt, is_terminal: false };
+    let zone = jiff::tz::TimeZone::UTC;
+    let session = Session { fs, clock, interrupt: &interrupt, is_terminal: false, zone, repository: None };
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let status = run("repozo".as_ref(), &args, &session, &mut stdout, &mut stderr);
     Ran { status, stdout, stderr: String::from_utf8(stderr).unwrap() }

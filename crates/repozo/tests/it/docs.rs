@@ -1,6 +1,6 @@
 //! The documents speak of tests; those tests exist.
 
-use crate::common::ours;
+use crate::common::{args, ours};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use testkit::TestClock;
@@ -40,6 +40,9 @@ fn every_test_that_the_list_of_differences_names_exists() {
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
+/// What every line has.
+const COMMON: [&str; 2] = ["message_type", "schema_version"];
+
 /// The fields of each kind of line that a verb gives, by the table in JSON.md.
 fn documented_fields(text: &str) -> BTreeMap<(String, String), BTreeSet<String>> {
     let code = |cell: &str| {
@@ -63,10 +66,16 @@ fn every_field_of_every_line_is_documented_and_no_other() {
     let mut documented = documented_fields(&text);
     let of_dump = documented[&("dump".to_owned(), "record".to_owned())].clone();
     documented.insert(("history".to_owned(), "record".to_owned()), of_dump);
+    let of_restored = documented[&("restore".to_owned(), "restored".to_owned())].clone();
+    documented.insert(("restore".to_owned(), "plan".to_owned()), of_restored);
     let findings = documented.remove(&("check".to_owned(), "finding".to_owned())).unwrap();
     let (all, mut seen) = (documented.len(), BTreeSet::new());
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("blobs")).unwrap();
+    std::fs::create_dir(dir.path().join("repository")).unwrap();
+    let sample = testkit::data("samples").join("undo.fs");
+    let clock = TestClock::at(1_800_000_000);
+    ours(&clock, &args!["-B", "-r", dir.path().join("repository"), "-f", sample]).expect_success();
     for words in [
         "check bad-plen.fs",
         "check status-u.fs",
@@ -90,10 +99,14 @@ fn every_field_of_every_line_is_documented_and_no_other() {
         "dump bad-plen.fs",
         "stats bad-plen.fs",
         "salvage bad-plen.fs NEW",
+        "restore -r REPOSITORY --dry-run",
+        "restore -r REPOSITORY -o RESTORED",
     ] {
         let verb = words.split(' ').next().unwrap();
         let word = |word: &str| match word {
             "BLOBS" => dir.path().join("blobs").into_os_string(),
+            "REPOSITORY" => dir.path().join("repository").into_os_string(),
+            "RESTORED" => dir.path().join("Restored.fs").into_os_string(),
             "NEW" => dir.path().join("New.fs").into_os_string(),
             name if name.ends_with(".fs") => testkit::data("samples").join(name).into_os_string(),
             other => other.into(),
@@ -103,8 +116,9 @@ fn every_field_of_every_line_is_documented_and_no_other() {
         assert_eq!(ran.stderr, "", "{words}");
         for told in str::from_utf8(&ran.stdout).unwrap().lines() {
             let told: serde_json::Map<String, serde_json::Value> = serde_json::from_str(told).unwrap();
-            let kind = told["kind"].as_str().unwrap().to_owned();
-            let mut fields: BTreeSet<String> = told.keys().filter(|key| *key != "kind").cloned().collect();
+            let kind = told["message_type"].as_str().unwrap().to_owned();
+            let mut fields: BTreeSet<String> =
+                told.keys().filter(|key| !COMMON.contains(&key.as_str())).cloned().collect();
             let key = (verb.to_owned(), kind);
             if let Some(expected) = documented.get(&key) {
                 assert_eq!(&fields, expected, "{words}");

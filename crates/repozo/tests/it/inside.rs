@@ -62,5 +62,5 @@ fn zodb_says(question: &str, words: &[&OsStr]) -> Value {
 
 /// The lines of this kind.
 fn of_kind(ran: &Ran, kind: &str) -> Vec<Value> {
-    json_lines(ran).into_iter().filter(|line| line["kind"] == kind).collect()
+    json_lines(ran).into_iter().filter(|line| line["message_type"] == kind).collect()
 }

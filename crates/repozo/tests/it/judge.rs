@@ -13,6 +13,7 @@
 pub(crate) mod truth;
 
 use crate::common::{args, ours_with};
+use filestorage::Tid;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
@@ -116,6 +117,11 @@ impl Site<'_> {
 
     pub(crate) fn recover_to(&self, target: &Path) -> Ran {
         ours_with(self.fs, self.clock, &args!["-R", "-r", self.repository, "-o", target])
+    }
+
+    pub(crate) fn restore_to(&self, target: &Path, tid: Tid) -> Ran {
+        let tid = tid.to_string();
+        ours_with(self.fs, self.clock, &args!["restore", "-r", self.repository, "-o", target, "--tid", tid])
     }
 
     /// The newest state as it restores; `None` when there is none, or one that is lost and missed by its name.

@@ -20,5 +20,6 @@ mod inside;
 mod interop;
 mod judge;
 mod live;
+mod restore;
 mod safety;
 mod upstream;

@@ -1,9 +1,10 @@
-use super::failure::Failure;
 use super::words::{lost_json, lost_text};
 use super::{look, output, status};
 use crate::args::modern::CatArgs;
+use crate::cmd::desk::Desk;
+use crate::cmd::failure::Failure;
+use crate::cmd::json_line::json_line;
 use crate::report::one_line;
-use classic::Context;
 use filestorage::{Oid, RecordHeader};
 use inspect::{Revision, revision};
 use pickle::record::{ClassName, Operation, RecordScanner, Reference, operations};
@@ -14,10 +15,10 @@ use std::io::{self, Write};
 ///
 /// # Errors
 /// When the source cannot be read or the output not written.
-pub(super) fn run(args: &CatArgs, ctx: &Context<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
+pub(super) fn run(args: &CatArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
     let mut is_whole = true;
-    let found = look(ctx, &args.source(), |database| {
-        revision(database, args.oid, args.until(), &mut |lost| {
+    let found = look(desk, &args.source(), |database| {
+        revision(database, args.oid, args.until().map(|moment| moment.tid(&desk.now)), &mut |lost| {
             is_whole = false;
             match (args.raw, args.json) {
                 // Nothing but the data is told.
@@ -59,7 +60,7 @@ fn absent(args: &CatArgs, found: &Revision) -> String {
         _ => ("unknown", "there is no such object".to_owned()),
     };
     match args.json {
-        true => json!({ "kind": word, "oid": args.oid.to_string(), "message": text }).to_string(),
+        true => json_line(word, json!({ "oid": args.oid.to_string(), "message": text })).to_string(),
         false => one_line(&format!("oid {}: {text}", args.oid)),
     }
 }
@@ -121,15 +122,17 @@ fn write_json(
         separator = ",";
         written
     })?;
-    let rest = json!({
-        "kind": "object",
-        "oid": header.oid.to_string(),
-        "tid": header.tid.to_string(),
-        "pos": header.pos,
-        "data_len": stored.len(),
-        "class": ClassName::of_record(bytes).to_string(),
-        "message": fault,
-    });
+    let rest = json_line(
+        "object",
+        json!({
+            "oid": header.oid.to_string(),
+            "tid": header.tid.to_string(),
+            "pos": header.pos,
+            "data_len": stored.len(),
+            "class": ClassName::of_record(bytes).to_string(),
+            "message": fault,
+        }),
+    );
     let rest = rest.to_string();
     writeln!(out, "],{}", &rest[1..])
 }

@@ -1,6 +1,7 @@
 use super::index_file::IndexFile;
 use super::{output, status};
 use crate::args::modern::CheckArgs;
+use crate::cmd::json_line::json_line;
 use crate::report::one_line;
 use classic::Context;
 use filestorage::Tid;
@@ -53,7 +54,7 @@ pub(super) fn run(
 
 fn of_index(args: &CheckArgs, severity: &str, text: &str) -> String {
     match args.json {
-        true => json!({ "kind": "index", "severity": severity, "message": text }).to_string(),
+        true => json_line("index", json!({ "severity": severity, "message": text })).to_string(),
         false => one_line(&format!("{severity}: {text}")),
     }
 }
@@ -76,14 +77,16 @@ fn finding_text(finding: &Finding) -> String {
 }
 
 fn finding_json(finding: &Finding) -> Value {
-    let mut told = json!({
-        "kind": finding.kind.word(),
-        "severity": severity(finding),
-        "pos": finding.pos,
-        "tid": finding.tid.map(|tid| tid.to_string()),
-        "oid": finding.oid.map(|oid| oid.to_string()),
-        "message": finding.kind.to_string(),
-    });
+    let mut told = json_line(
+        finding.kind.word(),
+        json!({
+            "severity": severity(finding),
+            "pos": finding.pos,
+            "tid": finding.tid.map(|tid| tid.to_string()),
+            "oid": finding.oid.map(|oid| oid.to_string()),
+            "message": finding.kind.to_string(),
+        }),
+    );
     if let FindingKind::Lost(lost) = &finding.kind {
         told["end_pos"] = json!(lost.end_pos);
     }
@@ -104,15 +107,17 @@ fn summary_text(summary: &CheckSummary) -> String {
 }
 
 fn summary_json(summary: &CheckSummary) -> Value {
-    json!({
-        "kind": "summary",
-        "transactions": summary.transactions_count,
-        "records": summary.records_count,
-        "objects": summary.objects_count,
-        "end_pos": summary.end_pos,
-        "tail_len": summary.tail.map_or(0, |tail| tail.len),
-        "lost_len": summary.lost_len,
-        "problems": summary.problems_count,
-        "notes": summary.notes_count,
-    })
+    json_line(
+        "summary",
+        json!({
+            "transactions": summary.transactions_count,
+            "records": summary.records_count,
+            "objects": summary.objects_count,
+            "end_pos": summary.end_pos,
+            "tail_len": summary.tail.map_or(0, |tail| tail.len),
+            "lost_len": summary.lost_len,
+            "problems": summary.problems_count,
+            "notes": summary.notes_count,
+        }),
+    )
 }

@@ -3,6 +3,7 @@ use super::output;
 use super::python::{bytes_repr, quoted};
 use super::words::{lost_json, lost_text, transaction_json};
 use crate::args::modern::{DumpArgs, DumpFormat};
+use crate::cmd::json_line::json_line;
 use crate::report::one_line;
 use filestorage::{Metadata, RecordHeader, Status, Tid, TransactionHeader};
 use inspect::{Dumped, DumpedState, Error, dump};
@@ -141,16 +142,18 @@ pub(super) fn record_json(header: &RecordHeader, state: &DumpedState<'_>, back_t
         DumpedState::Gone => ("gone", None, None, None),
         DumpedState::Unreadable(reason) => ("unreadable", None, None, Some(reason)),
     };
-    json!({
-        "kind": "record",
-        "oid": header.oid.to_string(),
-        "tid": header.tid.to_string(),
-        "pos": header.pos,
-        "previous_pos": header.previous_pos,
-        "state": state,
-        "data_len": len,
-        "class": class,
-        "back_tid": back_tid.map(|tid| tid.to_string()),
-        "message": message,
-    })
+    json_line(
+        "record",
+        json!({
+            "oid": header.oid.to_string(),
+            "tid": header.tid.to_string(),
+            "pos": header.pos,
+            "previous_pos": header.previous_pos,
+            "state": state,
+            "data_len": len,
+            "class": class,
+            "back_tid": back_tid.map(|tid| tid.to_string()),
+            "message": message,
+        }),
+    )
 }

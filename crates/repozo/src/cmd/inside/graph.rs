@@ -1,5 +1,6 @@
 use super::{FOUND, output};
 use crate::args::modern::ObjectArgs;
+use crate::cmd::json_line::json_line;
 use crate::report::one_line;
 use inspect::{Error, Object, Path, path};
 use serde_json::{Value, json};
@@ -37,7 +38,7 @@ pub(super) fn unknown(args: &ObjectArgs) -> String {
 fn absent(args: &ObjectArgs, word: &str, text: &str) -> String {
     let oid = args.oid;
     match args.json {
-        true => json!({ "kind": word, "oid": oid.to_string() }).to_string(),
+        true => json_line(word, json!({ "oid": oid.to_string() })).to_string(),
         false => format!("oid {oid}: {text}"),
     }
 }
@@ -70,11 +71,13 @@ pub(super) fn object_text(object: &Object) -> String {
 
 /// An object for programs.
 pub(super) fn object_json(object: &Object) -> Value {
-    json!({
-        "kind": "object",
-        "oid": object.oid.to_string(),
-        "tid": object.tid.to_string(),
-        "pos": object.pos,
-        "class": object.class,
-    })
+    json_line(
+        "object",
+        json!({
+            "oid": object.oid.to_string(),
+            "tid": object.tid.to_string(),
+            "pos": object.pos,
+            "class": object.class,
+        }),
+    )
 }

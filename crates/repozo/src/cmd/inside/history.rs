@@ -41,7 +41,7 @@ fn entry_json(entry: &HistoryEntry) -> String {
         HistoryEntry::Record { header, state, back_tid } => record_json(header, state, *back_tid),
         HistoryEntry::Referrer(object) => {
             let mut referrer = object_json(object);
-            referrer["kind"] = json!("referrer");
+            referrer["message_type"] = json!("referrer");
             referrer
         }
         HistoryEntry::Lost(lost) => lost_json(lost),

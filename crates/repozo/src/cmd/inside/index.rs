@@ -1,7 +1,8 @@
-use super::failure::Failure;
 use super::index_file::IndexFile;
 use super::{look, status};
 use crate::args::modern::{IndexArgs, Source};
+use crate::cmd::desk::Desk;
+use crate::cmd::failure::Failure;
 use crate::report::one_line;
 use classic::{Context, write_index};
 use filestorage::{Boundary, Extent, Index, committed_end};
@@ -12,14 +13,15 @@ use vfs::ReadAt;
 ///
 /// # Errors
 /// When the database cannot be read, or the index not written.
-pub(super) fn run(args: &IndexArgs, ctx: &Context<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
+pub(super) fn run(args: &IndexArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
+    let ctx = &desk.ctx;
     let source = Source::of_file(&args.file);
     if args.rebuild {
-        let (index, extent) = look(ctx, &source, true_index)?;
+        let (index, extent) = look(desk, &source, true_index)?;
         let path = write_index(ctx, &args.file, &index, extent.end_pos)?;
         return told(out, &format!("wrote {} of {} objects", path.display(), index.len())).map(|()| 0);
     }
-    let problems = look(ctx, &source, |database| problems(ctx, args, database))?;
+    let problems = look(desk, &source, |database| problems(ctx, args, database))?;
     for problem in &problems {
         told(out, problem)?;
     }

@@ -1,9 +1,12 @@
 use super::output;
 use super::words::{lost_json, lost_text, transaction_json};
 use crate::args::modern::LogArgs;
+use crate::args::moment::Now;
 use crate::report::one_line;
-use filestorage::{Status, Tid};
+use crate::ui::time::of_tid;
+use filestorage::Status;
 use inspect::{Error, LogEntry, LogFilter, log};
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::io::Write;
@@ -13,15 +16,17 @@ use vfs::ReadAt;
 ///
 /// # Errors
 /// When the source cannot be read or the output not written.
-pub(super) fn run(args: &LogArgs, source: &dyn ReadAt, out: &mut dyn Write) -> Result<u8, Error> {
+pub(super) fn run(args: &LogArgs, now: &Now, source: &dyn ReadAt, out: &mut dyn Write) -> Result<u8, Error> {
     let filter = LogFilter {
-        since: args.since.map(|moment| moment.0),
-        until: args.until.map(|moment| moment.0),
+        since: args.since.as_ref().map(|moment| moment.tid(now)),
+        until: args.until.as_ref().map(|moment| moment.tid(now)),
         oid: args.oid,
         user: args.user.as_ref().map(|user| user.clone().into_bytes()),
     };
     let limit = args.limit.unwrap_or(usize::MAX);
-    let line = |entry: &LogEntry| if args.json { entry_json(entry).to_string() } else { entry_text(entry) };
+    let line = |entry: &LogEntry| {
+        if args.json { entry_json(entry).to_string() } else { entry_text(entry, &now.zone) }
+    };
     let (mut is_whole, mut told_count) = (true, 0);
     // Newest first: as many as are told are held, as lines.
     let mut lines = VecDeque::new();
@@ -43,14 +48,14 @@ pub(super) fn run(args: &LogArgs, source: &dyn ReadAt, out: &mut dyn Write) -> R
 }
 
 /// One line for people.
-pub(super) fn entry_text(entry: &LogEntry) -> String {
+pub(super) fn entry_text(entry: &LogEntry, zone: &TimeZone) -> String {
     let (header, metadata, records_count) = match entry {
         LogEntry::Transaction { header, metadata, records_count } => (header, metadata, records_count),
         LogEntry::Lost(lost) => return lost_text(lost),
     };
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (user, description) = (text(&metadata.user), text(&metadata.description));
-    let time = header.tid.calendar();
+    let time = of_tid(header.tid, zone);
     let line = format!(
         "{time} {} {:>9} bytes {records_count:>5} records  {user}  {description}",
         header.tid, header.len
@@ -69,12 +74,6 @@ pub(super) fn entry_json(entry: &LogEntry) -> Value {
         }
         LogEntry::Lost(lost) => lost_json(lost),
     }
-}
-
-/// RFC 3339, in UTC, as far as a tid is a time.
-pub(super) fn time(tid: Tid) -> String {
-    let text = tid.calendar().to_string();
-    text.replacen(' ', "T", 1) + "Z"
 }
 
 /// The status in a word.

@@ -1,5 +1,6 @@
 use crate::args::modern::Source;
-use classic::{Context, Error, Event, Phase, Repository, State};
+use crate::args::moment::{Moment, Now};
+use classic::{Context, Error, Event, Phase, Repository, Stamp, State, Wanted};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +20,11 @@ pub(super) fn repository<'a>(ctx: &Context<'a>, source: &Source) -> Result<Optio
     source.repository.as_ref().map(|dir| Repository::open(ctx.fs, dir)).transpose()
 }
 
+/// The state that a moment means: that of the backup with this name, if it is one.
+pub(crate) fn wanted(moment: &Moment, now: &Now) -> Wanted {
+    Stamp::parse(moment.text().as_bytes()).map_or_else(|| Wanted::Moment(moment.tid(now)), Wanted::Backup)
+}
+
 impl<'a> Opened<'a> {
     /// Opens the source; `repository` is the one that it names.
     ///
@@ -26,11 +32,13 @@ impl<'a> Opened<'a> {
     /// When it cannot be opened, or has no such state.
     pub(super) fn open(
         ctx: &Context<'a>,
+        now: &Now,
         source: &Source,
         repository: Option<&'a Repository<'a>>,
     ) -> Result<Opened<'a>, Error> {
         if let Some(repository) = repository {
-            let state = State::open(ctx, repository, source.at.as_deref())?;
+            let wanted = source.at.as_ref().map_or(Wanted::Newest, |moment| wanted(moment, now));
+            let state = State::open(ctx, repository, wanted)?;
             return Ok(Opened::State(state, repository.dir().to_owned()));
         }
         // One of both is there, as the arguments' definition says.

@@ -1,7 +1,9 @@
-use super::failure::Failure;
 use super::words::lost_json;
 use super::{look, output, status};
 use crate::args::modern::{RefsArgs, RefsFormat};
+use crate::cmd::desk::Desk;
+use crate::cmd::failure::Failure;
+use crate::cmd::json_line::json_line;
 use crate::report::one_line;
 use classic::{BlobDir, Context};
 use filestorage::{Oid, Tid};
@@ -18,7 +20,8 @@ use std::path::Path;
 ///
 /// # Errors
 /// When the source cannot be read or the output not written.
-pub(super) fn run(args: &RefsArgs, ctx: &Context<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
+pub(super) fn run(args: &RefsArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
+    let ctx = &desk.ctx;
     let blobs = args.blobs.as_ref().map(|dir| BlobDir::open(ctx, dir)).transpose()?;
     let mut is_sound = true;
     let opened = args.source.file.as_ref().map(|path| (path, file_id(ctx, path)));
@@ -38,7 +41,7 @@ pub(super) fn run(args: &RefsArgs, ctx: &Context<'_>, out: &mut dyn Write) -> Re
         };
         output(out.write_all(text.as_bytes()))
     };
-    let summary = look(ctx, &args.source, |database| {
+    let summary = look(desk, &args.source, |database| {
         let mut list =
             blobs.as_ref().map(|dir| || dir.revisions(ctx).map_err(|error| io::Error::other(error).into()));
         let blobs = list.as_mut().map(|list| list as &mut ListBlobs<'_>);
@@ -114,22 +117,30 @@ fn finding_text(finding: &RefsFinding, blobs: Option<&BlobDir>) -> String {
 
 fn finding_json(finding: &RefsFinding, blobs: Option<&BlobDir>) -> Value {
     match finding {
-        RefsFinding::MissingBlob(BlobRevision { oid, tid, pos, is_current }) => json!({
-            "kind": "missing-blob", "oid": oid.to_string(), "tid": tid.to_string(), "pos": pos,
-            "current": is_current, "file": blob_file(blobs, *oid, *tid),
-        }),
-        RefsFinding::UnnamedBlob { oid, tid, is_lost } => json!({
-            "kind": "unnamed-blob", "oid": oid.to_string(), "tid": tid.to_string(), "perhaps_lost": is_lost,
-            "file": blob_file(blobs, *oid, *tid),
-        }),
-        RefsFinding::Unreachable { class, amount } => json!({
-            "kind": "unreachable", "class": class, "objects": amount.count, "len": amount.len,
-        }),
+        RefsFinding::MissingBlob(BlobRevision { oid, tid, pos, is_current }) => json_line(
+            "missing-blob",
+            json!({ "oid": oid.to_string(), "tid": tid.to_string(), "pos": pos,
+                "current": is_current, "file": blob_file(blobs, *oid, *tid),
+            }),
+        ),
+        RefsFinding::UnnamedBlob { oid, tid, is_lost } => json_line(
+            "unnamed-blob",
+            json!({ "oid": oid.to_string(), "tid": tid.to_string(), "perhaps_lost": is_lost,
+                "file": blob_file(blobs, *oid, *tid),
+            }),
+        ),
+        RefsFinding::Unreachable { class, amount } => json_line(
+            "unreachable",
+            json!({ "class": class, "objects": amount.count, "len": amount.len,
+            }),
+        ),
         RefsFinding::Lost(lost) => lost_json(lost),
-        RefsFinding::Unreadable { oid, tid, pos, class, reason } => json!({
-            "kind": "unreadable", "oid": oid.to_string(), "tid": tid.to_string(), "pos": pos,
-            "class": class, "message": reason,
-        }),
+        RefsFinding::Unreadable { oid, tid, pos, class, reason } => json_line(
+            "unreadable",
+            json!({ "oid": oid.to_string(), "tid": tid.to_string(), "pos": pos,
+                "class": class, "message": reason,
+            }),
+        ),
         RefsFinding::Dangling(Dangling { oid, tid, pos, class, references }) => {
             let references: Vec<Value> = references
                 .iter()
@@ -137,10 +148,12 @@ fn finding_json(finding: &RefsFinding, blobs: Option<&BlobDir>) -> Value {
                     json!({ "oid": bad.oid.to_string(), "class": bad.class, "reason": reason_word(bad.reason) })
                 })
                 .collect();
-            json!({
-                "kind": "dangling", "oid": oid.to_string(), "tid": tid.to_string(), "pos": pos,
-                "class": class, "references": references,
-            })
+            json_line(
+                "dangling",
+                json!({ "oid": oid.to_string(), "tid": tid.to_string(), "pos": pos,
+                    "class": class, "references": references,
+                }),
+            )
         }
     }
 }
@@ -169,18 +182,20 @@ fn summary_text(args: &RefsArgs, summary: &RefsSummary, is_sound: bool) -> Strin
 fn summary_json(args: &RefsArgs, summary: &RefsSummary) -> Value {
     // Nothing is known of what nobody asked for.
     let of_blobs = |count: u64| args.blobs.as_ref().map(|_| count);
-    json!({
-        "kind": "summary",
-        "objects": summary.objects_count,
-        "references": summary.references_count,
-        "dangling": summary.dangling_count,
-        "unreadable": summary.unreadable_count,
-        "blobs": of_blobs(summary.blobs_count),
-        "missing_blobs": of_blobs(summary.missing_blobs_count),
-        "unnamed_blobs": of_blobs(summary.unnamed_blobs_count),
-        "unreachable": summary.unreachable.map(|amount| amount.count),
-        "unreachable_len": summary.unreachable.map(|amount| amount.len),
-    })
+    json_line(
+        "summary",
+        json!({
+            "objects": summary.objects_count,
+            "references": summary.references_count,
+            "dangling": summary.dangling_count,
+            "unreadable": summary.unreadable_count,
+            "blobs": of_blobs(summary.blobs_count),
+            "missing_blobs": of_blobs(summary.missing_blobs_count),
+            "unnamed_blobs": of_blobs(summary.unnamed_blobs_count),
+            "unreachable": summary.unreachable.map(|amount| amount.count),
+            "unreachable_len": summary.unreachable.map(|amount| amount.len),
+        }),
+    )
 }
 
 /// What fsrefs prints of it; of what fsrefs ends at, a line that it does not have.

@@ -1,9 +1,12 @@
-use super::failure::Failure;
 use super::words::lost_json;
 use super::{look, output, status};
 use crate::args::modern::{SalvageArgs, Source};
+use crate::cmd::desk::Desk;
+use crate::cmd::failure::Failure;
+use crate::cmd::json_line::json_line;
 use crate::report::one_line;
-use classic::{Context, NewDatabase};
+use classic::NewDatabase;
+use filestorage::Tid;
 use inspect::{Error, SalvageSummary, Skipped, salvage};
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -13,7 +16,8 @@ use vfs::{Op, ReadAt};
 ///
 /// # Errors
 /// When the source cannot be read, or the new database not made; nothing has its name then.
-pub(super) fn run(args: &SalvageArgs, ctx: &Context<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
+pub(super) fn run(args: &SalvageArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
+    let ctx = &desk.ctx;
     let like = ctx
         .fs
         .meta(&args.file)
@@ -21,7 +25,9 @@ pub(super) fn run(args: &SalvageArgs, ctx: &Context<'_>, out: &mut dyn Write) ->
         .map_err(classic::Error::from)?;
     let mut target = NewDatabase::create(ctx, &args.target, like.access)?;
     let source = Source::of_file(&args.file);
-    let (summary, skipped_count) = look(ctx, &source, |database| copy(args, database, &mut target, out))?;
+    let until = args.until.as_ref().map(|moment| moment.tid(&desk.now));
+    let (summary, skipped_count) =
+        look(desk, &source, |database| copy(args, until, database, &mut target, out))?;
     target.publish()?;
     let line = if args.json { summary_json(&summary).to_string() } else { summary_text(args, &summary) };
     writeln!(out, "{line}").map_err(Failure::Output)?;
@@ -30,12 +36,12 @@ pub(super) fn run(args: &SalvageArgs, ctx: &Context<'_>, out: &mut dyn Write) ->
 
 fn copy(
     args: &SalvageArgs,
+    until: Option<Tid>,
     database: &dyn ReadAt,
     target: &mut NewDatabase<'_>,
     out: &mut dyn Write,
 ) -> Result<(SalvageSummary, u64), Error> {
     let mut skipped_count = 0;
-    let until = args.until.map(|moment| moment.0);
     // What fails here is told with the target's name.
     let mut write = |bytes: &[u8]| target.append(bytes).map_err(|error| Error::from(io::Error::other(error)));
     let summary = salvage(database, until, &mut write, &mut |skipped| {
@@ -62,13 +68,17 @@ fn skipped_text(skipped: &Skipped) -> String {
 fn skipped_json(skipped: &Skipped) -> Value {
     match skipped {
         Skipped::Lost(lost) => lost_json(lost),
-        Skipped::Record { header, back_pos } => json!({
-            "kind": "skipped-record", "oid": header.oid.to_string(), "tid": header.tid.to_string(), "pos": header.pos,
-            "back_pos": back_pos,
-        }),
-        Skipped::Undone(header) => json!({
-            "kind": "skipped-undone", "tid": header.tid.to_string(), "pos": header.pos,
-        }),
+        Skipped::Record { header, back_pos } => json_line(
+            "skipped-record",
+            json!({ "oid": header.oid.to_string(), "tid": header.tid.to_string(), "pos": header.pos,
+                "back_pos": back_pos,
+            }),
+        ),
+        Skipped::Undone(header) => json_line(
+            "skipped-undone",
+            json!({ "tid": header.tid.to_string(), "pos": header.pos,
+            }),
+        ),
     }
 }
 
@@ -82,12 +92,14 @@ fn summary_text(args: &SalvageArgs, summary: &SalvageSummary) -> String {
 }
 
 fn summary_json(summary: &SalvageSummary) -> Value {
-    json!({
-        "kind": "summary",
-        "transactions": summary.transactions_count,
-        "records": summary.records_count,
-        "end_pos": summary.end_pos,
-        "lost_len": summary.lost_len,
-        "last_tid": summary.last_tid.map(|tid| tid.to_string()),
-    })
+    json_line(
+        "summary",
+        json!({
+            "transactions": summary.transactions_count,
+            "records": summary.records_count,
+            "end_pos": summary.end_pos,
+            "lost_len": summary.lost_len,
+            "last_tid": summary.last_tid.map(|tid| tid.to_string()),
+        }),
+    )
 }

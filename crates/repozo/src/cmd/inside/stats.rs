@@ -2,11 +2,13 @@ mod page;
 mod plot;
 mod table;
 
-use super::failure::Failure;
 use super::words::{lost_json, lost_text};
 use super::{look, output, status};
 use crate::args::modern::StatsArgs;
-use classic::{Context, ReportFile};
+use crate::cmd::desk::Desk;
+use crate::cmd::failure::Failure;
+use crate::cmd::json_line::json_line;
+use classic::ReportFile;
 use inspect::{Amount, ClassStats, Day, Histogram, Stats, stats};
 use serde_json::{Value, json};
 use std::io::Write;
@@ -15,10 +17,11 @@ use std::io::Write;
 ///
 /// # Errors
 /// When the source cannot be read, the output not written, or the page not made.
-pub(super) fn run(args: &StatsArgs, ctx: &Context<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
+pub(super) fn run(args: &StatsArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
+    let ctx = &desk.ctx;
     let page =
         args.html.as_ref().map(|path| ReportFile::find(ctx, path, page::MARK.as_bytes())).transpose()?;
-    let stats = look(ctx, &args.source, |database| {
+    let stats = look(desk, &args.source, |database| {
         stats(database, &mut |lost| {
             let line = if args.json { lost_json(&lost).to_string() } else { lost_text(&lost) };
             output(writeln!(out, "{line}"))
@@ -46,17 +49,19 @@ fn as_json(stats: &Stats) -> String {
 }
 
 fn class_json(kind: &str, class: &ClassStats) -> Value {
-    json!({
-        "kind": kind,
-        "class": class.class,
-        "objects": class.objects.count,
-        "revisions": class.revisions.count,
-        "current_len": class.objects.len,
-        "historic_len": class.historic_len(),
-        "unreachable": class.unreachable.count,
-        "unreachable_len": class.unreachable.len,
-        "freed_len": class.freed_len(),
-    })
+    json_line(
+        kind,
+        json!({
+            "class": class.class,
+            "objects": class.objects.count,
+            "revisions": class.revisions.count,
+            "current_len": class.objects.len,
+            "historic_len": class.historic_len(),
+            "unreachable": class.unreachable.count,
+            "unreachable_len": class.unreachable.len,
+            "freed_len": class.freed_len(),
+        }),
+    )
 }
 
 fn summary_json(stats: &Stats) -> Value {
@@ -74,16 +79,18 @@ fn summary_json(stats: &Stats) -> Value {
 }
 
 fn day_json(day: &Day) -> Value {
-    json!({
-        "kind": "day",
-        "day": day_text(day),
-        "transactions": day.transactions.count,
-        "len": day.transactions.len,
-    })
+    json_line(
+        "day",
+        json!({
+            "day": day_text(day),
+            "transactions": day.transactions.count,
+            "len": day.transactions.len,
+        }),
+    )
 }
 
 fn bin_json(kind: &str, longest_len: u64, amount: Amount) -> Value {
-    json!({ "kind": kind, "longest_len": longest_len, "count": amount.count, "len": amount.len })
+    json_line(kind, json!({ "longest_len": longest_len, "count": amount.count, "len": amount.len }))
 }
 
 /// `YYYY-MM-DD`

@@ -2,6 +2,7 @@ use super::log::{entry_json, entry_text};
 use super::python::bytes_repr;
 use super::{output, status};
 use crate::args::modern::{TailArgs, TailFormat};
+use crate::args::moment::Now;
 use filestorage::{Metadata, TransactionHeader};
 use inspect::{Error, LogEntry, tail};
 use sha1::{Digest, Sha1};
@@ -12,7 +13,7 @@ use vfs::ReadAt;
 ///
 /// # Errors
 /// When the source cannot be read or the output not written.
-pub(super) fn run(args: &TailArgs, source: &dyn ReadAt, out: &mut dyn Write) -> Result<u8, Error> {
+pub(super) fn run(args: &TailArgs, now: &Now, source: &dyn ReadAt, out: &mut dyn Write) -> Result<u8, Error> {
     let mut is_whole = true;
     tail(source, args.count, &mut |entry| {
         is_whole &= !matches!(entry, LogEntry::Lost(_));
@@ -21,7 +22,7 @@ pub(super) fn run(args: &TailArgs, source: &dyn ReadAt, out: &mut dyn Write) -> 
                 as_fstail(source, header, metadata)?
             }
             _ if args.json => entry_json(&entry).to_string() + "\n",
-            _ => entry_text(&entry) + "\n",
+            _ => entry_text(&entry, &now.zone) + "\n",
         };
         output(out.write_all(text.as_bytes()))
     })?;

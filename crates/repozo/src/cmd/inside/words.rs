@@ -1,7 +1,9 @@
 //! What several verbs tell in the same words.
 
-use super::log::{status, time};
+use super::log::status;
+use crate::cmd::json_line::json_line;
 use crate::report::one_line;
+use crate::ui::time::utc;
 use filestorage::{Metadata, TransactionHeader};
 use inspect::LostSpan;
 use serde_json::{Value, json};
@@ -13,19 +15,21 @@ pub(super) fn lost_text(lost: &LostSpan) -> String {
 
 /// The same for programs.
 pub(super) fn lost_json(lost: &LostSpan) -> Value {
-    json!({ "kind": "lost", "pos": lost.pos, "end_pos": lost.end_pos, "message": lost.cause.to_string() })
+    json_line("lost", json!({ "pos": lost.pos, "end_pos": lost.end_pos, "message": lost.cause.to_string() }))
 }
 
 /// A transaction for programs, without what is in it.
 pub(super) fn transaction_json(header: &TransactionHeader, metadata: &Metadata) -> Value {
-    json!({
-        "kind": "transaction",
-        "tid": header.tid.to_string(),
-        "time": time(header.tid),
-        "pos": header.pos,
-        "len": header.len,
-        "status": status(header.status),
-        "user": String::from_utf8_lossy(&metadata.user),
-        "description": String::from_utf8_lossy(&metadata.description),
-    })
+    json_line(
+        "transaction",
+        json!({
+            "tid": header.tid.to_string(),
+            "time": utc(header.tid),
+            "pos": header.pos,
+            "len": header.len,
+            "status": status(header.status),
+            "user": String::from_utf8_lossy(&metadata.user),
+            "description": String::from_utf8_lossy(&metadata.description),
+        }),
+    )
 }

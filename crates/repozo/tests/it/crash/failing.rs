@@ -4,7 +4,6 @@
 use super::story::{Deed, STORIES, site};
 use super::sweep::{Due, Told, tell};
 use crate::judge::{Violation, ensure};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use testkit::{Call, HookFs, Ran, TestClock};
@@ -38,11 +37,11 @@ fn failing(fs: &SimFs, at: usize, failure: Failure) -> (HookFs, Arc<AtomicUsize>
     (hook.over(fs.clone()), count)
 }
 
-fn run(fs: &dyn Fs, deed: Deed, clock: &TestClock) -> Ran {
-    match deed {
-        Deed::Backup(flags) => site(fs, clock).backup(flags),
-        Deed::Recover(given) => site(fs, clock).recover_to(Path::new(given)),
-        Deed::Python(_) => unreachable!("only our own program is asked to bear it"),
+fn run(fs: &dyn Fs, told: &Told, deed: Deed, clock: &TestClock) -> Ran {
+    match (deed, told.target()) {
+        (Deed::Backup(flags), _) => site(fs, clock).backup(flags),
+        (_, Some(target)) => target.fill(&site(fs, clock)),
+        _ => unreachable!("only our own program is asked to bear it"),
     }
 }
 
@@ -51,7 +50,7 @@ fn fail(told: &Told, deed: Deed, at: usize, failure: Failure) -> Result<Option<u
     let (fs, clock) = (SimFs::on(told.before.clone()), TestClock::at(told.seconds));
     fs.set_time(classic::Clock::now(&clock));
     let (hook, count) = failing(&fs, at, failure);
-    let ran = run(&hook, deed, &clock);
+    let ran = run(&hook, told, deed, &clock);
     if count.load(Ordering::Relaxed) < at {
         ran.expect_success();
         return Ok(None);

@@ -3,10 +3,11 @@
 use super::python;
 use crate::judge::truth::true_index;
 use crate::judge::{Known, Site, State};
+use filestorage::Tid;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use testkit::{Database, TestClock};
+use testkit::{Database, Ran, TestClock};
 use vfs::Fs;
 use vfs::sim::{Image, SimFs};
 
@@ -39,8 +40,20 @@ pub(super) struct Act {
 pub(super) struct Target {
     /// By which of its names it was recovered.
     pub(super) given: &'static str,
+    /// The transaction that was restored, if it was not all of it.
+    pub(super) tid: Option<Tid>,
     pub(super) old: Option<(Vec<u8>, Vec<u8>)>,
     pub(super) new: (Vec<u8>, Vec<u8>),
+}
+
+impl Target {
+    /// Does once more what filled it.
+    pub(super) fn fill(&self, site: &Site<'_>) -> Ran {
+        match self.tid {
+            Some(tid) => site.restore_to(Path::new(self.given), tid),
+            None => site.recover_to(Path::new(self.given)),
+        }
+    }
 }
 
 /// What is done before, and the act that is cut.
@@ -57,6 +70,8 @@ pub(super) enum Deed {
     Backup(&'static str),
     /// `-R` to this target.
     Recover(&'static str),
+    /// `restore` of any transaction to this target.
+    Restore(&'static str),
     /// Python's repozo.
     Python(fn(&mut World) -> Act),
 }
@@ -66,7 +81,7 @@ const fn story(name: &'static str, begin: fn(&mut World), deed: Deed) -> Story {
 }
 
 /// All of them.
-pub(super) const STORIES: [Story; 19] = [
+pub(super) const STORIES: [Story; 20] = [
     story("first full", |_| {}, Deed::Backup("")),
     story("first full -z", |_| {}, Deed::Backup("z")),
     story("incremental -Q", World::chain_and_growth, Deed::Backup("Q")),
@@ -80,6 +95,7 @@ pub(super) const STORIES: [Story; 19] = [
     story("recover to a new target", World::chain, Deed::Recover(TARGET)),
     story("recover over a database with its index", World::chain_and_target, Deed::Recover(TARGET)),
     story("recover through a link", World::chain_and_linked_target, Deed::Recover(LINK)),
+    story("restore a transaction over a database", World::chain_and_target, Deed::Restore(TARGET)),
     story("Python's first full", |_| {}, Deed::Python(|world| python::full(world, false, false))),
     story(
         "Python's full -z behind a chain",
@@ -162,6 +178,7 @@ impl World {
         match deed {
             Deed::Backup(flags) => self.backup(flags),
             Deed::Recover(given) => self.recover(given),
+            Deed::Restore(given) => self.restore(given),
             Deed::Python(act) => act(self),
         }
     }
@@ -227,13 +244,42 @@ impl World {
     }
 
     fn recover(&mut self, given: &'static str) -> Act {
-        let content = |path: &Path| crate::judge::truth::read(&self.fs, path);
-        let old = content(Path::new(TARGET)).zip(content(&index_of(TARGET)));
+        let old = self.target();
         self.site().recover_to(Path::new(given)).expect_success();
         let new = self.states.last().unwrap().bytes.to_vec();
+        self.replacing(given, None, old, new)
+    }
+
+    /// Any transaction: those that the backups ended with, and all between.
+    fn restore(&mut self, given: &'static str) -> Act {
+        let old = self.target();
+        let number = self.random.usize(1..=self.database.count());
+        let tid = self.database.tid(number);
+        self.site().restore_to(Path::new(given), tid).expect_success();
+        let new = self.database.up_to(number).to_vec();
+        self.replacing(given, Some(tid), old, new)
+    }
+
+    /// What is at the target, and its index.
+    fn target(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+        let content = |path: &Path| crate::judge::truth::read(&self.fs, path);
+        content(Path::new(TARGET)).zip(content(&index_of(TARGET)))
+    }
+
+    fn replacing(
+        &self,
+        given: &'static str,
+        tid: Option<Tid>,
+        old: Option<(Vec<u8>, Vec<u8>)>,
+        new: Vec<u8>,
+    ) -> Act {
         let index = true_index(&new);
         let known = Known { acknowledged: self.states.clone(), ..Known::default() };
-        Act { during: known.clone(), after: known, target: Some(Target { given, old, new: (new, index) }) }
+        Act {
+            during: known.clone(),
+            after: known,
+            target: Some(Target { given, tid, old, new: (new, index) }),
+        }
     }
 }
 

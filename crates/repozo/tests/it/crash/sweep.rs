@@ -135,6 +135,11 @@ impl Told {
         TestClock::at(self.next_seconds)
     }
 
+    /// What the act filled.
+    pub(super) fn target(&self) -> Option<&Target> {
+        self.act.target.as_ref()
+    }
+
     /// What is known of a disk; if the program was `killed`, the machine went on, and nothing was lost.
     pub(super) fn known(&self, ended: bool, killed: bool) -> Known {
         let known = if ended { &self.act.after } else { &self.act.during };
@@ -150,9 +155,9 @@ impl Told {
         let newest = site.newest(known)?;
         site.all_restore(known)?;
         ensure(fs.operation_count() == 0, 'a', || "looking changed the disk".to_owned())?;
-        if let Some(Target { given, .. }) = &self.act.target {
+        if let Some(target) = &self.act.target {
             self.check_target(&fs, due)?;
-            site.recover_to(Path::new(given)).expect_success();
+            target.fill(&site).expect_success();
             self.check_target(&fs, Due::DATABASE_AND_INDEX)?;
             let names = ["/restored", "/linked"].map(|dir| fs.image().names(Path::new(dir))).concat();
             let litter = names.iter().filter(|name| !["Data.fs", "Data.fs.index"].contains(&name.as_str()));

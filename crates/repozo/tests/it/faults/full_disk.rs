@@ -169,7 +169,7 @@ fn run(disk: &Disk, scenario: &Scenario, prepared: &Prepared, left: Left) -> Res
     let stderr = String::from_utf8_lossy(&output.stderr);
     let end = End { acknowledged: output.status.success(), tidies: true };
     if !end.acknowledged {
-        check_words(output.status.code(), &stderr, &places.dir)?;
+        check_words(scenario, output.status.code(), &stderr, &places.dir)?;
     }
     judge_as_it_is(scenario, prepared, &places, end)?;
     if !end.acknowledged {
@@ -182,8 +182,8 @@ fn run(disk: &Disk, scenario: &Scenario, prepared: &Prepared, left: Left) -> Res
 }
 
 /// One line that says that there is no room, for which file.
-fn check_words(status: Option<i32>, stderr: &str, dir: &Path) -> Result<(), Violation> {
-    ensure(status == Some(1), '!', || format!("status {status:?}: {stderr}"))?;
+fn check_words(scenario: &Scenario, status: Option<i32>, stderr: &str, dir: &Path) -> Result<(), Violation> {
+    ensure(scenario.is_failure(status), '!', || format!("status {status:?}: {stderr}"))?;
     let last = stderr.lines().last().unwrap_or_default();
     let says = last.contains("No space left on device") || last.contains("bytes are needed and");
     ensure(says && last.contains(&*dir.to_string_lossy()), '!', || format!("it says: {stderr}"))

@@ -54,7 +54,7 @@ const fn scenario(name: &'static str, verb: Verb, flags: &'static str, begin: Be
 use Verb::{Backup, RecoverToFile, RecoverToStdout, Verify};
 
 /// All of them.
-pub(super) const SCENARIOS: [Scenario; 17] = [
+pub(super) const SCENARIOS: [Scenario; 18] = [
     scenario("first full", Backup, "-B", Begin::Database),
     scenario("first full -z", Backup, "-Bz", Begin::Database),
     scenario("incremental -Q", Backup, "-BQ", Begin::ChainAndGrowth),
@@ -75,12 +75,18 @@ pub(super) const SCENARIOS: [Scenario; 17] = [
     scenario("recover to a new file", RecoverToFile, "-R", Begin::Chain),
     scenario("recover -w to a new file", RecoverToFile, "-Rw", Begin::Chain),
     scenario("recover -w over a database with its index", RecoverToFile, "-Rw", Begin::ChainAndTarget),
+    scenario("restore over a database with its index", RecoverToFile, "restore", Begin::ChainAndTarget),
     scenario("recover to standard output", RecoverToStdout, "-R", Begin::Chain),
     scenario("verify", Verify, "-V", Begin::Chains),
     scenario("verify -Q", Verify, "-VQ", Begin::Chains),
 ];
 
 impl Scenario {
+    /// Whether a run ends so that did not do what it was asked to; a verb says what kind of refusal it was.
+    pub(super) fn is_failure(&self, status: Option<i32>) -> bool {
+        status == Some(1) || self.flags == "restore" && matches!(status, Some(4 | 10 | 11))
+    }
+
     pub(super) fn kills_old(&self) -> bool {
         self.flags.contains('k')
     }

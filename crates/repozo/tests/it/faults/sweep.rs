@@ -227,7 +227,7 @@ impl Job<'_> {
             row.tolerated.lock().unwrap().insert((call.kind(), tolerated.reason));
             return ensure(!tolerated.warns || is_named, '!', || "no warning names the file".to_owned());
         }
-        ensure(status == Some(1), '!', || format!("{fault} and status {status:?}"))?;
+        ensure(row.scenario.is_failure(status), '!', || format!("{fault} and status {status:?}"))?;
         ensure(is_named, '!', || "the message does not name the file".to_owned())
     }
 

@@ -16,7 +16,7 @@ fn what_cannot_be_meant_is_a_usage_error_with_status_2() {
         args!["check", "a", "b"].to_vec(),
         args!["check", "Data.fs", "--shallow"].to_vec(),
         args!["refs", "Data.fs", "--format=html"].to_vec(),
-        args!["log", "Data.fs", "--since", "yesterday"].to_vec(),
+        args!["log", "Data.fs", "--since", "tomorrow"].to_vec(),
         args!["log", "Data.fs", "--oid", "x"].to_vec(),
         args!["log", "Data.fs", "--limit", "-1"].to_vec(),
     ] {
@@ -98,7 +98,15 @@ fn a_signal_is_the_status_and_nothing_looks_whole() {
     let interrupt = Interrupt::default();
     interrupt.signal().store(15, Ordering::Relaxed);
     let clock = TestClock::at(NOW);
-    let session = Session { fs: &vfs::OsFs, clock: &clock, interrupt: &interrupt, is_terminal: false };
+    let zone = jiff::tz::TimeZone::UTC;
+    let session = Session {
+        fs: &vfs::OsFs,
+        clock: &clock,
+        interrupt: &interrupt,
+        is_terminal: false,
+        zone,
+        repository: None,
+    };
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let line = args!["check", data("samples").join("plain.fs")];
     let status = repozo::run("repozo".as_ref(), &line, &session, &mut stdout, &mut stderr);

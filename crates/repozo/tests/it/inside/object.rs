@@ -25,7 +25,7 @@ fn told_by_fsoids(line: &str) -> Option<(&'static str, u64)> {
 }
 
 fn told_by_history(line: &Value) -> (&'static str, u64) {
-    let kind = match (line["kind"].as_str(), line["state"].as_str()) {
+    let kind = match (line["message_type"].as_str(), line["state"].as_str()) {
         (Some("record"), Some("here")) => "here",
         (Some("record"), Some("gone")) => "gone",
         (Some("referrer"), _) => "referrer",

@@ -142,13 +142,13 @@ fn an_object_that_cannot_be_read_is_told_once_by_both_verbs() {
         assert_eq!(ran.status, 3);
         let unreadable: Vec<(Oid, u64)> = json_lines(&ran)
             .iter()
-            .filter(|line| line["kind"] == "data" || line["kind"] == "unreadable")
+            .filter(|line| line["message_type"] == "data" || line["message_type"] == "unreadable")
             .map(|line| (oid(&line["oid"]).unwrap(), line["pos"].as_u64().unwrap()))
             .collect();
         assert_eq!(unreadable, [(*broken, *pos)], "{verb}");
         let dangling = |ran: &Ran| {
             let lines = json_lines(ran);
-            lines.into_iter().filter(|line| line["kind"] == "dangling").collect::<Vec<_>>()
+            lines.into_iter().filter(|line| line["message_type"] == "dangling").collect::<Vec<_>>()
         };
         assert_eq!(dangling(&ran), dangling(&run(&args![verb, "--json", &sound])), "{verb}");
     }
@@ -193,7 +193,7 @@ fn why_tells_a_shortest_way_and_referrers_tells_all_who_refer() {
             assert!(way.windows(2).all(|pair| refers.contains(&(pair[0], pair[1]))), "{way:?}");
             ways_count += 1;
         } else {
-            assert_eq!((ran.status, &lines[0]["kind"]), (3, &"unreachable".into()), "{shown}");
+            assert_eq!((ran.status, &lines[0]["message_type"]), (3, &"unreachable".into()), "{shown}");
         }
         let told = json_lines(&run(&args!["referrers", "--json", &shown, &path]).expect_success());
         let told: BTreeSet<Oid> = told.iter().map(|line| self::oid(&line["oid"]).unwrap()).collect();

@@ -13,7 +13,7 @@ use testkit::{Database, HookFs, Oracle, TestClock, data, names};
 fn logged(path: &Path) -> Vec<(String, String)> {
     let lines = json_lines(&run(&args!["log", "--json", path]));
     let text = |line: &serde_json::Value, key: &str| line[key].as_str().unwrap().to_owned();
-    let transactions = lines.iter().filter(|line| line["kind"] == "transaction");
+    let transactions = lines.iter().filter(|line| line["message_type"] == "transaction");
     transactions.map(|line| (text(line, "tid"), text(line, "description"))).collect()
 }
 
@@ -80,7 +80,7 @@ fn a_record_whose_data_is_lost_is_told_and_left_out() {
     let lines = json_lines(&ran);
     let told: Vec<(&str, u64)> = lines
         .iter()
-        .map(|line| (line["kind"].as_str().unwrap(), line["pos"].as_u64().unwrap_or(0)))
+        .map(|line| (line["message_type"].as_str().unwrap(), line["pos"].as_u64().unwrap_or(0)))
         .collect();
     assert_eq!(told, [("lost", 249), ("skipped-record", 503), ("summary", 0)]);
     let dumped = json_lines(&run(&args!["dump", "--json", &out]));
@@ -107,7 +107,7 @@ fn of_a_large_database_with_a_hole_everything_else_is_kept() {
     let sound = logged(&path);
     let states = |path: &Path| -> BTreeSet<(String, String, u64)> {
         let lines = json_lines(&run(&args!["dump", "--json", path]));
-        let records = lines.iter().filter(|line| line["kind"] == "record" && line["state"] == "here");
+        let records = lines.iter().filter(|line| line["message_type"] == "record" && line["state"] == "here");
         let text = |line: &serde_json::Value, key: &str| line[key].as_str().unwrap().to_owned();
         records
             .map(|line| (text(line, "oid"), text(line, "tid"), line["data_len"].as_u64().unwrap()))
@@ -136,7 +136,7 @@ fn what_is_there_is_not_written_over() {
     let out = dir.path().join("Data.fs");
     std::fs::write(&out, b"precious").unwrap();
     let ran = run(&args!["salvage", data("samples").join("plain.fs"), &out]);
-    assert_eq!((ran.status, ran.stderr.lines().count()), (1, 1), "{}", ran.stderr);
+    assert_eq!((ran.status, ran.stderr.lines().count()), (4, 1), "{}", ran.stderr);
     assert_eq!(content(&out), b"precious");
 }
 

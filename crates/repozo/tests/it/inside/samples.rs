@@ -150,7 +150,7 @@ fn tail_tells_the_last_lines_of_the_log_whatever_stands_behind_or_between_them()
             let log = run(&args!["log", "--json", "--reverse", "--limit", count, &path]);
             assert_eq!((&tail.stdout, &tail.stderr), (&log.stdout, &log.stderr), "{name} {count}");
             // What it did not come to, it knows nothing of.
-            let is_lost = str::from_utf8(&tail.stdout).unwrap().contains(r#""kind":"lost""#);
+            let is_lost = str::from_utf8(&tail.stdout).unwrap().contains(r#""message_type":"lost""#);
             assert!(!is_lost || tail.status == 3, "{name} {count}");
             assert!(tail.status == 0 || tail.status == log.status, "{name} {count}");
         }
@@ -160,7 +160,8 @@ fn tail_tells_the_last_lines_of_the_log_whatever_stands_behind_or_between_them()
 #[test]
 fn dump_names_every_record_and_what_became_of_its_object() {
     let ran = run(&args!["dump", "--json", data("samples").join("undo.fs")]).expect_success();
-    let records: Vec<_> = json_lines(&ran).into_iter().filter(|line| line["kind"] == "record").collect();
+    let records: Vec<_> =
+        json_lines(&ran).into_iter().filter(|line| line["message_type"] == "record").collect();
     assert_eq!(records.len(), 13);
     // T3 undoes T2: the record shares the data of T1's.
     let undone = records.iter().find(|line| line["tid"] == "0x03f47fa356666666").unwrap();

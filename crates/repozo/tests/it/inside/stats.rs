@@ -132,7 +132,7 @@ fn the_page_is_written_over_a_page_and_over_nothing_else() {
     let other = dir.path().join("Data.fs");
     std::fs::copy(&source, &other).unwrap();
     let ran = run(&args!["stats", &source, "--html", &other]);
-    assert_eq!((ran.status, ran.stdout.len(), ran.stderr.lines().count()), (1, 0, 1));
+    assert_eq!((ran.status, ran.stdout.len(), ran.stderr.lines().count()), (4, 0, 1));
     assert!(ran.stderr.contains("not written over"), "{}", ran.stderr);
     assert_eq!(std::fs::read(&other).unwrap(), std::fs::read(&source).unwrap());
     assert_eq!(testkit::names(dir.path()), ["Data.fs", "stats.html"], "no draft is left");

@@ -1,0 +1,124 @@
+//! The last steps of a recovery, the same for every kind of it: what replaces a database, and how.
+
+use crate::place::{Place, PlaceLocks};
+use crate::selection::Selection;
+use crate::{Context, Error, Event, Notice, Repository};
+use std::path::Path;
+use vfs::publish::{self, Draft, Finished, parent_dir};
+use vfs::{Access, Grant, Op};
+
+/// A database that a state of the backups is to replace, or the free name where it goes.
+pub(crate) struct Replacing<'a> {
+    ctx: &'a Context<'a>,
+    pub(crate) place: Place,
+    /// Mode and owner of the new files.
+    access: Access,
+    _locks: PlaceLocks,
+}
+
+impl<'a> Replacing<'a> {
+    /// Takes the place: no server has the database open and no other recovery is at it; `needed_len` bytes are free,
+    /// since both databases are there until the swap.
+    ///
+    /// # Errors
+    /// [`Error::TargetInUse`] and its like, [`Error::NoSpace`], the system's.
+    pub(crate) fn begin(
+        ctx: &'a Context<'a>,
+        repository: &Repository<'_>,
+        selection: &Selection,
+        path: &Path,
+        needed_len: Option<u64>,
+    ) -> Result<Replacing<'a>, Error> {
+        let place = Place::find(ctx, Some(repository), path)?;
+        let locks = place.lock(ctx)?;
+        if let Some(needed_len) = needed_len {
+            check_space(ctx, &place, needed_len)?;
+        }
+        let access = access(ctx, repository, selection, &place)?;
+        ctx.tell(&Event::Recovering(path));
+        place.sweep(ctx, &locks)?;
+        Ok(Replacing { ctx, place, access, _locks: locks })
+    }
+
+    /// An empty draft of the database.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn draft_data(&self) -> Result<Draft<'a>, Error> {
+        Ok(Draft::create(self.ctx.fs, self.place.file())?)
+    }
+
+    /// An empty draft of its index.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn draft_index(&self) -> Result<Draft<'a>, Error> {
+        Ok(Draft::create(self.ctx.fs, &self.place.index)?)
+    }
+
+    /// Gives a draft mode and owner.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn give_access(&self, draft: &mut Draft<'_>) -> Result<(), Error> {
+        let Access { mode, uid, gid } = self.access;
+        if !draft.set_access(Grant { mode, gid, uid: Some(uid) })? && self.place.replaced.is_some() {
+            self.ctx.notice(Notice::AccessNotKept(self.place.file().to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Puts both under their names, the index last.
+    ///
+    /// From here on an interruption would leave neither the old state nor the new one: there is none.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn swap(&self, data: Finished<'_>, index: Option<Finished<'_>>) -> Result<(), Error> {
+        let place = &self.place;
+        self.ctx.interrupt.check()?;
+        if place.replaced.is_some() {
+            self.ctx.tell(&Event::ReplacingOld(place.given()));
+        }
+        for stale in place.indexes() {
+            if publish::remove(self.ctx.fs, &stale)? {
+                let synced = publish::sync_dir(self.ctx.fs, parent_dir(&stale))?;
+                self.ctx.note_sync(synced, parent_dir(&stale));
+            }
+        }
+        let synced = data.publish_over()?;
+        self.ctx.note_sync(synced, parent_dir(place.file()));
+        if let Some(index) = index {
+            let synced = index.publish_over()?;
+            self.ctx.note_sync(synced, parent_dir(&place.index));
+        }
+        Ok(())
+    }
+}
+
+fn check_space(ctx: &Context<'_>, place: &Place, needed_len: u64) -> Result<(), Error> {
+    let dir = parent_dir(place.file());
+    let free_len = ctx.fs.free_len(dir).map_err(vfs::Error::at(Op::FreeSpace, dir))?;
+    if needed_len > free_len {
+        return Err(Error::NoSpace { dir: dir.to_owned(), needed_len, free_len });
+    }
+    Ok(())
+}
+
+/// The mode and owner of the file that is replaced; without one the mode of the backup, and for root the
+/// owner of the directory, who will have to open it.
+fn access(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    selection: &Selection,
+    place: &Place,
+) -> Result<Access, Error> {
+    if let Some(access) = place.replaced {
+        return Ok(access);
+    }
+    let path = repository.path_of(selection.full);
+    let backup = ctx.fs.meta(&path).map_err(vfs::Error::at(Op::Stat, &path))?.access;
+    let dir = parent_dir(place.file());
+    let owner = ctx.fs.meta(dir).map_err(vfs::Error::at(Op::Stat, dir))?.access;
+    Ok(Access { mode: backup.mode & 0o666, ..owner })
+}

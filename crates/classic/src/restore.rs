@@ -1,0 +1,160 @@
+//! Restoring the state behind any transaction. The target changes as in a recovery, see `recover.rs`; nothing is
+//! replaced before all was read, and found to be what was backed up, and a sound database.
+
+use crate::indexes::draft_whole;
+use crate::joining::Joining;
+use crate::reconcile::wait_for_a_line;
+use crate::recover::hold;
+use crate::replacing::Replacing;
+use crate::selection::{Piece, Selection, Trust};
+use crate::timeline::{Found, Wanted, find};
+use crate::{BackupName, ChainReader, Context, Error, Event, Part, Repository};
+use filestorage::{Index, Metadata, TransactionHeader};
+use std::path::{Path, PathBuf};
+use vfs::Lock;
+
+/// What a restore is asked to do.
+#[derive(Debug, Clone)]
+pub struct RestoreRequest {
+    /// The repository, as it was given.
+    pub repository: PathBuf,
+    /// Which state.
+    pub wanted: Wanted,
+    /// Also if a pack took something from it.
+    pub even_packed: bool,
+}
+
+/// What a restore does, or would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestorePlan {
+    /// The files that are read, in their order.
+    pub files: Vec<BackupName>,
+    /// Bytes of the database that they hold.
+    pub read_len: u64,
+    /// Bytes of the database that is restored.
+    pub data_len: u64,
+    /// Its last transaction, with its texts.
+    pub last: Option<(TransactionHeader, Metadata)>,
+    /// The transaction behind it, if the backups that are read have more.
+    pub next: Option<TransactionHeader>,
+    /// Whether a pack took something from the state before it was backed up.
+    pub is_packed: bool,
+}
+
+/// What [`restore`] would do.
+///
+/// # Errors
+/// As those of [`restore`], as far as they are seen without reading all.
+pub fn plan_restore(ctx: &Context<'_>, request: &RestoreRequest) -> Result<RestorePlan, Error> {
+    let repository = Repository::open(ctx.fs, &request.repository)?;
+    let chosen = Chosen::choose(ctx, &repository, request.wanted)?;
+    plan(ctx, &repository, request, &chosen.found)
+}
+
+/// Restores a state into the file `target`, with its index; what was done.
+///
+/// # Errors
+/// [`Error::NotCovered`], [`Error::NoTransaction`], [`Error::PackedAway`]; whatever kept the database from being
+/// complete and sound. The target is then as it was before.
+pub fn restore(ctx: &Context<'_>, request: &RestoreRequest, target: &Path) -> Result<RestorePlan, Error> {
+    let repository = Repository::open(ctx.fs, &request.repository)?;
+    let Chosen { found, lock: _reading } = Chosen::choose(ctx, &repository, request.wanted)?;
+    let plan = plan(ctx, &repository, request, &found)?;
+    let pieces = found.parts.iter().map(Piece::of_part).collect();
+    let selection = Selection { full: found.full(), pieces, trust: Trust::Listed };
+    let replacing = Replacing::begin(ctx, &repository, &selection, target, Some(needed_len(&found)))?;
+    let mut draft = replacing.draft_data()?;
+    let joining = Joining {
+        ctx,
+        repository: &repository,
+        selection: &selection,
+        with_verify: true,
+        tell_sum: false,
+        cut_pos: Some(found.end_pos),
+    };
+    let joined = joining.join(&mut |bytes| Ok(draft.append(bytes)?))?;
+    let index = match (joined.index, joined.unsound) {
+        (_, Some(reason)) => return Err(Error::Unsound { full: repository.path_of(found.full()), reason }),
+        (index, None) => index.unwrap_or_default(),
+    };
+    replacing.give_access(&mut draft)?;
+    let data = draft.finish()?;
+    let index = draft_index(ctx, &replacing, &index, joined.len)?;
+    replacing.swap(data, Some(index))?;
+    Ok(plan)
+}
+
+/// The database, and an index, which is seldom longer than a tenth of it.
+fn needed_len(found: &Found) -> u64 {
+    found.end_pos + found.end_pos / 10
+}
+
+fn plan(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    request: &RestoreRequest,
+    found: &Found,
+) -> Result<RestorePlan, Error> {
+    let full = repository.path_of(found.full());
+    if let (true, false, Some(last)) = (found.is_packed(), request.even_packed, found.last) {
+        return Err(Error::PackedAway { tid: last.tid, full });
+    }
+    let reader = ChainReader::new(ctx.fs, repository, &found.parts);
+    let last = found.last.map(|last| Ok((last, last.read_metadata(&reader)?))).transpose();
+    Ok(RestorePlan {
+        files: found.parts.iter().map(|part| part.name).collect(),
+        read_len: found.parts.iter().map(Part::len).sum(),
+        data_len: found.end_pos,
+        last: last.map_err(|error| Error::of_read(error, &full))?,
+        next: found.next,
+        is_packed: found.is_packed(),
+    })
+}
+
+fn draft_index<'a>(
+    ctx: &Context<'_>,
+    replacing: &Replacing<'a>,
+    index: &Index,
+    end_pos: u64,
+) -> Result<vfs::publish::Finished<'a>, Error> {
+    let path = &replacing.place.index;
+    index.check().map_err(|error| Error::Backups { path: path.clone(), error })?;
+    ctx.tell(&Event::WritingIndex);
+    let mut draft = draft_whole(replacing.draft_index()?, path, index, end_pos)?;
+    replacing.give_access(&mut draft)?;
+    Ok(draft.finish()?)
+}
+
+/// A state, and what keeps `-k` of another run from deleting its files.
+pub(crate) struct Chosen {
+    pub(crate) found: Found,
+    pub(crate) lock: Option<Box<dyn Lock>>,
+}
+
+impl Chosen {
+    /// Finds the state that is wanted, under a lock: only what is looked at then is sure to stay.
+    ///
+    /// # Errors
+    /// Those of [`find`], and what the system says.
+    pub(crate) fn choose(
+        ctx: &Context<'_>,
+        repository: &Repository<'_>,
+        wanted: Wanted,
+    ) -> Result<Chosen, Error> {
+        let mut held: Option<(BackupName, Option<Box<dyn Lock>>)> = None;
+        loop {
+            ctx.interrupt.check()?;
+            let mut survey = repository.survey()?;
+            // A backup that is being made is no reason to refuse those before it.
+            if wanted == Wanted::Newest && wait_for_a_line(ctx, repository, &survey) {
+                survey = repository.survey()?;
+            }
+            let found = find(ctx, repository, &survey, wanted)?;
+            let full = found.full();
+            match held {
+                Some((name, lock)) if name == full => return Ok(Chosen { found, lock }),
+                _ => held = Some((full, hold(ctx, &repository.path_of(full)))),
+            }
+        }
+    }
+}

@@ -86,9 +86,14 @@ pub(crate) fn check_index(
 struct Doubting<'a> {
     index: &'a mut Index,
     is_doubtful: &'a mut bool,
+    transaction_count: &'a mut u64,
 }
 
 impl Visitor for Doubting<'_> {
+    fn transaction(&mut self, _header: &TransactionHeader) {
+        *self.transaction_count += 1;
+    }
+
     fn record(&mut self, header: &RecordHeader, data: RecordData) {
         self.index.record(header, data);
     }
@@ -105,6 +110,7 @@ pub(crate) struct Content {
     walk: StreamWalker,
     index: Index,
     is_doubtful: bool,
+    transaction_count: u64,
 }
 
 impl Content {
@@ -112,20 +118,32 @@ impl Content {
     pub(crate) fn new(total_len: Option<u64>) -> Content {
         let limit_pos = total_len.unwrap_or(u64::MAX);
         let walk = StreamWalker::new(Walker::new(Magic::LEN, None, limit_pos), 0);
-        Content { head: Vec::new(), seen_len: 0, walk, index: Index::new(), is_doubtful: false }
+        Content {
+            head: Vec::new(),
+            seen_len: 0,
+            walk,
+            index: Index::new(),
+            is_doubtful: false,
+            transaction_count: 0,
+        }
     }
 
     pub(crate) fn see(&mut self, bytes: &[u8]) {
         self.seen_len += bytes.len() as u64;
         let missing_len = 4 - self.head.len();
         self.head.extend_from_slice(&bytes[..missing_len.min(bytes.len())]);
-        let (index, is_doubtful) = (&mut self.index, &mut self.is_doubtful);
-        self.walk.feed(bytes, &mut Doubting { index, is_doubtful });
+        let Content { index, is_doubtful, transaction_count, .. } = self;
+        self.walk.feed(bytes, &mut Doubting { index, is_doubtful, transaction_count });
     }
 
     /// How many bytes came so far.
     pub(crate) fn seen_len(&self) -> u64 {
         self.seen_len
+    }
+
+    /// How many transactions began so far.
+    pub(crate) fn transaction_count(&self) -> u64 {
+        self.transaction_count
     }
 
     /// Whether what came so far begins like a FileStorage.

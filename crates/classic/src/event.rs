@@ -139,6 +139,15 @@ pub enum Event<'a> {
     NoIndex(&'a Path),
     /// A data file is being verified.
     Verifying(&'a Path),
+    /// A data file was read and is what its line says.
+    Verified {
+        /// Which.
+        name: BackupName,
+        /// The sum of its bytes.
+        sum: Sum,
+        /// How many transactions it has, if it was joined to those before it.
+        transaction_count: Option<u64>,
+    },
     /// Verification found something.
     Problem(&'a VerifyProblem),
     /// Something that the user has to know, and that is no failure.

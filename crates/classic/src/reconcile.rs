@@ -15,6 +15,7 @@
 //! Every step is one rename or removal, so a crash between two of them leaves less of the same to do. Nothing is
 //! deleted but drafts, indexes of nothing and what was being deleted, and everything is told.
 
+use crate::NOTES_NAME;
 use crate::copy::PIECE_LEN;
 use crate::name::Companion;
 use crate::part::PartStream;
@@ -35,9 +36,9 @@ const YOUNG: Duration = Duration::from_secs(3);
 /// Python writes its draft all the time: a run that did not touch it for so long is dead, not slow.
 const PYTHON_DEAD: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Whether a file of this name is written by a backup.
+/// Whether a file of this name belongs to a repository.
 pub(crate) fn is_ours(name: &OsStr) -> bool {
-    BackupName::parse(name).is_some() || Companion::parse(name).is_some()
+    BackupName::parse(name).is_some() || Companion::parse(name).is_some() || name == NOTES_NAME
 }
 
 /// Heals the repository and says what is in it then. Without a lock (there are file systems that have none)

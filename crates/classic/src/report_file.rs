@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 use vfs::publish::{Draft, parent_dir, sweep};
 use vfs::{Access, FileKind, Grant, LockKind, Op};
 
+/// What verbs remember of a repository, beside its backups; nothing is lost with it.
+pub const NOTES_NAME: &str = ".repozo-notes.json";
+
 /// Where a page goes.
 pub struct ReportFile {
     /// Links followed: they stay.
@@ -58,6 +61,14 @@ impl ReportFile {
         if lock.is_some() {
             sweep(ctx.fs, dir, &|name| Some(name) == self.path.file_name())?;
         }
+        self.write_unlocked(ctx, bytes)
+    }
+
+    /// The same in a repository, whose lock would stop a backup that begins just then; the next backup removes drafts.
+    ///
+    /// # Errors
+    /// As those of [`ReportFile::write`].
+    pub fn write_unlocked(&self, ctx: &Context<'_>, bytes: &[u8]) -> Result<(), Error> {
         let mut draft = Draft::create(ctx.fs, &self.path)?;
         if let Some(access) = self.replaced {
             draft.set_access(Grant::like(access))?;
@@ -65,7 +76,7 @@ impl ReportFile {
         draft.append(bytes)?;
         ctx.interrupt.check()?;
         let synced = draft.finish()?.publish_over()?;
-        ctx.note_sync(synced, dir);
+        ctx.note_sync(synced, parent_dir(&self.path));
         Ok(())
     }
 }

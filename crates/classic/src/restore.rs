@@ -60,28 +60,51 @@ pub fn restore(ctx: &Context<'_>, request: &RestoreRequest, target: &Path) -> Re
     let repository = Repository::open(ctx.fs, &request.repository)?;
     let Chosen { found, lock: _reading } = Chosen::choose(ctx, &repository, request.wanted)?;
     let plan = plan(ctx, &repository, request, &found)?;
-    let pieces = found.parts.iter().map(Piece::of_part).collect();
-    let selection = Selection { full: found.full(), pieces, trust: Trust::Listed };
-    let replacing = Replacing::begin(ctx, &repository, &selection, target, Some(needed_len(&found)))?;
+    let needed_len = Some(needed_len(&found));
+    let replacing = Replacing::begin(ctx, &repository, &selection(&found), target, needed_len)?;
     let mut draft = replacing.draft_data()?;
-    let joining = Joining {
-        ctx,
-        repository: &repository,
-        selection: &selection,
-        with_verify: true,
-        tell_sum: false,
-        cut_pos: Some(found.end_pos),
-    };
-    let joined = joining.join(&mut |bytes| Ok(draft.append(bytes)?))?;
-    let index = match (joined.index, joined.unsound) {
-        (_, Some(reason)) => return Err(Error::Unsound { full: repository.path_of(found.full()), reason }),
-        (index, None) => index.unwrap_or_default(),
-    };
+    let index = join(ctx, &repository, &found, &mut |bytes| Ok(draft.append(bytes)?))?;
     replacing.give_access(&mut draft)?;
     let data = draft.finish()?;
-    let index = draft_index(ctx, &replacing, &index, joined.len)?;
+    let index = draft_index(ctx, &replacing, &index, found.end_pos)?;
     replacing.swap(data, Some(index))?;
     Ok(plan)
+}
+
+/// Does all of a restore but the writing: every file that the state needs is read and verified, and what they hold is a
+/// sound database.
+///
+/// # Errors
+/// As those of [`restore`].
+pub fn verify_state(ctx: &Context<'_>, request: &RestoreRequest) -> Result<RestorePlan, Error> {
+    let repository = Repository::open(ctx.fs, &request.repository)?;
+    let Chosen { found, lock: _reading } = Chosen::choose(ctx, &repository, request.wanted)?;
+    let plan = plan(ctx, &repository, request, &found)?;
+    join(ctx, &repository, &found, &mut |_| Ok(()))?;
+    Ok(plan)
+}
+
+/// Joins what was found, checked all along; its index.
+fn join(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    found: &Found,
+    append: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
+) -> Result<Index, Error> {
+    let selection = selection(found);
+    let cut_pos = Some(found.end_pos);
+    let joining =
+        Joining { ctx, repository, selection: &selection, with_verify: true, tell_sum: false, cut_pos };
+    let joined = joining.join(append)?;
+    match joined.unsound {
+        Some(reason) => Err(Error::Unsound { full: repository.path_of(found.full()), reason }),
+        None => Ok(joined.index.unwrap_or_default()),
+    }
+}
+
+fn selection(found: &Found) -> Selection {
+    let pieces = found.parts.iter().map(Piece::of_part).collect();
+    Selection { full: found.full(), pieces, trust: Trust::Listed }
 }
 
 /// The database, and an index, which is seldom longer than a tenth of it.

@@ -4,12 +4,13 @@ mod reading;
 
 use crate::compare::check_len;
 use crate::content::{Content, check_index, check_index_end};
+use crate::part::PartStream;
 use crate::reconcile::wait_for_a_line;
 use crate::recover::hold;
 use crate::repository::Survey;
-use crate::{Chain, Context, Error, Event, Fault, Limit, Part, Phase, Repository, VerifyProblem};
+use crate::{BackupName, Chain, Context, Error, Event, Fault, Limit, Part, Phase, Repository, VerifyProblem};
 use reading::Reading;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use vfs::Op;
 
 /// What a verification is asked to do.
@@ -42,6 +43,40 @@ pub fn verify(ctx: &Context<'_>, request: &VerifyRequest) -> Result<(), Error> {
         0 => Ok(()),
         count => Err(Error::Problems { dir: repository.dir().to_owned(), count }),
     }
+}
+
+/// Verifies the sums of single files, each with the full of its chain, in this order, as long as `goes_on` says of the next
+/// one that it is to be read. The observer is told every problem as it is met; how many there were.
+///
+/// # Errors
+/// An interruption; where the repository is not there.
+pub fn verify_files(
+    ctx: &Context<'_>,
+    dir: &Path,
+    files: &[(BackupName, Part)],
+    goes_on: &mut dyn FnMut(&Part) -> bool,
+) -> Result<u64, Error> {
+    let repository = Repository::open(ctx.fs, dir)?;
+    let request = VerifyRequest { repository: dir.to_owned(), quick: false };
+    let mut run = Run { ctx, request: &request, repository: &repository, problem_count: 0 };
+    ctx.tell(&Event::Began { phase: Phase::Verifying, total_len: None });
+    for (full, part) in files {
+        if !goes_on(part) {
+            break;
+        }
+        let _reading = hold(ctx, &repository.path_of(full));
+        let path = repository.path_of(part.name);
+        ctx.tell(&Event::Verifying(&path));
+        match run.sum_of(part) {
+            Ok(()) => ctx.tell(&Event::Verified { name: part.name, sum: part.sum, transaction_count: None }),
+            Err(error @ Error::Interrupted { .. }) => return Err(error),
+            // Of a chain that was deleted meanwhile nothing is missing.
+            Err(_) if ctx.fs.meta(&repository.dat_path(full.stamp)).is_err() => {}
+            Err(error) => run.part_problem(part, error),
+        }
+    }
+    ctx.tell(&Event::Ended);
+    Ok(run.problem_count)
 }
 
 struct Run<'a> {
@@ -127,6 +162,21 @@ impl Run<'_> {
             let index = self.check_index(&part, None);
             self.tell_index(&part, index);
         }
+        Ok(())
+    }
+
+    /// Whether a file has the length and the sum that its line says.
+    fn sum_of(&self, part: &Part) -> Result<(), Error> {
+        let path = self.repository.path_of(part.name);
+        let stream = PartStream::open(self.ctx.fs, self.repository, part.name)?;
+        let (found_len, found) = stream.sum_within(self.ctx, part.len())?;
+        if found_len != part.len() {
+            return Err(Error::size(path, part.name, found_len, part.len()));
+        }
+        if found != part.sum {
+            return Err(Error::Checksum { path, found, expected: part.sum, gzip: part.name.gzip });
+        }
+        self.ctx.tell(&Event::Advanced(found_len));
         Ok(())
     }
 

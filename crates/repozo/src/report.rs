@@ -76,6 +76,11 @@ pub(crate) fn verb_status(error: &Error) -> u8 {
     }
 }
 
+/// Whether an error of a verification says that backups are not what they should be, and not that they cannot be had.
+pub(crate) fn is_finding(error: &Error) -> bool {
+    verb_status(error) == FAILED
+}
+
 /// Names in messages may hold anything; a message stays one line.
 pub(crate) fn one_line(text: &str) -> String {
     text.chars()

@@ -31,6 +31,8 @@ struct Waiting<'scope> {
     part: Part,
     sum: PendingSum<'scope>,
     joins: bool,
+    /// How many transactions it has, if it was joined.
+    transaction_count: Option<u64>,
     /// What is wrong with its index, which was held against what the files up to this one hold.
     index: Result<(), String>,
 }
@@ -57,12 +59,14 @@ impl<'run, 'a, 'scope, 'env> Reading<'run, 'a, 'scope, 'env> {
         }
         self.run.ctx.tell(&Event::Verifying(&self.run.repository.path_of(part.name)));
         let joins = at < self.joined_count && at == self.read_count && self.content.is_some();
+        let before_count = self.content.as_ref().map_or(0, Content::transaction_count);
         match self.sum(part, joins) {
             Ok(sum) => {
                 self.read_count += usize::from(joins);
                 let truth = self.content.as_ref().filter(|_| joins);
                 let index = self.run.check_index(part, truth);
-                self.waiting.push_back(Waiting { part: *part, sum, joins, index });
+                let transaction_count = truth.map(|content| content.transaction_count() - before_count);
+                self.waiting.push_back(Waiting { part: *part, sum, joins, transaction_count, index });
                 Ok(())
             }
             Err(error @ Error::Interrupted { .. }) => Err(error),
@@ -108,13 +112,16 @@ impl<'run, 'a, 'scope, 'env> Reading<'run, 'a, 'scope, 'env> {
     }
 
     fn settle_first(&mut self) {
-        let Some(Waiting { part, sum, joins, index }) = self.waiting.pop_front() else { return };
+        let Some(Waiting { part, sum, joins, transaction_count, index }) = self.waiting.pop_front() else {
+            return;
+        };
         let found = sum.wait();
         if found != part.sum {
             let path = self.run.repository.path_of(part.name);
             let error = Error::Checksum { path, found, expected: part.sum, gzip: part.name.gzip };
             return self.tell_wrong(&part, joins, error);
         }
+        self.run.ctx.tell(&Event::Verified { name: part.name, sum: found, transaction_count });
         // Behind a file that is not right, what went by is not what the index is of.
         let index = if joins && self.content.is_none() { self.run.check_index(&part, None) } else { index };
         self.run.tell_index(&part, index);

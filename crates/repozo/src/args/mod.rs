@@ -1,6 +1,7 @@
 //! From the words of a command line to what is to be done.
 
 pub mod classic;
+mod duration;
 mod getopt;
 /// The help text.
 pub mod help;

@@ -70,6 +70,17 @@ pub enum Verb {
         after_help = "Example: repozo restore -r /srv/backups -o /srv/zope/Data.fs --at 2026-11-24T14:05:00+01:00"
     )]
     Restore(RestoreArgs),
+    /// List the backups: chains, moments, sizes, transactions, whether they were verified, and gaps in time.
+    ///
+    /// Exit status: 0 listed, 3 something is seen to be wrong.
+    #[command(after_help = "Example: repozo list -r /srv/backups")]
+    List(ListArgs),
+    /// Verify that the backups are what was written, and that they are databases.
+    ///
+    /// Without --at, --sample or --max-duration all chains are joined and walked through. What was found is remembered
+    /// beside the backups, for list and status. Exit status: 0 sound, 3 problems found.
+    #[command(after_help = "Example: repozo verify -r /srv/backups --max-duration 30m")]
+    Verify(VerifyArgs),
     /// Make a new database of what can be read of a damaged one.
     ///
     /// Every sound transaction is copied; what is skipped is told. The old file is only read. Exit status: 0 all was
@@ -121,6 +132,8 @@ impl Verb {
             Verb::Stats(args) => args.source.named(),
             Verb::Salvage(_) | Verb::Index(_) => return None,
             Verb::Restore(args) => (false, &mut args.place.repository),
+            Verb::List(args) => (false, &mut args.place.repository),
+            Verb::Verify(args) => (false, &mut args.place.repository),
         };
         (!file && repository.is_none()).then_some(repository)
     }

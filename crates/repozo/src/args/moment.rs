@@ -20,6 +20,15 @@ pub struct Now {
     pub zone: TimeZone,
 }
 
+impl Now {
+    /// The time to the second; that of 1970 if the clock shows none that there is.
+    pub fn timestamp(&self) -> Timestamp {
+        timestamp(self)
+            .and_then(|time| Timestamp::from_second(time.as_second()).ok())
+            .unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
 /// A moment as somebody types it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moment {

@@ -1,11 +1,17 @@
 //! The verbs that work on a repository.
 
+mod list;
+mod notes;
 mod restore;
+mod timeline;
+mod verify;
+mod watching;
 
 use super::desk::Desk;
 use super::failure::Failure;
-use crate::args::modern::Verb;
+use crate::args::modern::{RepositoryArgs, Verb};
 use std::io::Write;
+use std::path::Path;
 
 /// Does what is asked; the exit status.
 ///
@@ -14,7 +20,16 @@ use std::io::Write;
 pub(super) fn execute(verb: &Verb, desk: &Desk<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
     match verb {
         Verb::Restore(args) => restore::run(args, desk, out),
+        Verb::List(args) => list::run(args, desk, out),
+        Verb::Verify(args) => verify::run(args, desk, out),
         // All others are answered before.
         _ => Ok(0),
+    }
+}
+
+impl RepositoryArgs {
+    /// The directory; the parser sees to it that there is one.
+    fn dir(&self) -> &Path {
+        self.repository.as_deref().unwrap_or(Path::new("."))
     }
 }

@@ -1,6 +1,7 @@
 use crate::Session;
 use crate::args::moment::Now;
-use crate::ui::Ui;
+use crate::report::one_line;
+use crate::ui::{Lines, Ui};
 use classic::Context;
 
 /// What a verb works with, besides its arguments.
@@ -8,13 +9,22 @@ pub(crate) struct Desk<'a> {
     pub(crate) ctx: Context<'a>,
     /// When it began.
     pub(crate) now: Now,
+    ui: &'a dyn Lines,
 }
 
 impl<'a> Desk<'a> {
     /// One where `ui` is told what happens.
-    pub(crate) fn new(session: &Session<'a>, ui: &'a Ui<'_>) -> Desk<'a> {
+    pub(crate) fn new<'s>(session: &Session<'a>, ui: &'a Ui<'s>) -> Desk<'a>
+    where
+        's: 'a,
+    {
         let ctx =
             Context { fs: session.fs, clock: session.clock, observer: ui, interrupt: session.interrupt };
-        Desk { ctx, now: Now { time: session.clock.now(), zone: session.zone.clone() } }
+        Desk { ctx, now: Now { time: session.clock.now(), zone: session.zone.clone() }, ui }
+    }
+
+    /// Tells what the user has to know, and what is no failure of this run.
+    pub(crate) fn warn(&self, text: &str) {
+        self.ui.line(&format!("warning: {}", one_line(text)));
     }
 }

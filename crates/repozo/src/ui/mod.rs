@@ -1,6 +1,8 @@
 //! Events on the screen: Python's verbose lines, notices, problems, and a bar on a terminal.
 
 mod bar;
+pub(crate) mod figures;
+pub(crate) mod table;
 pub(crate) mod time;
 mod verbose;
 
@@ -51,6 +53,18 @@ impl<'a> Ui<'a> {
         if let Some(bar) = &mut self.screen.lock().unwrap_or_else(PoisonError::into_inner).bar {
             bar.event(event);
         }
+    }
+}
+
+/// Who takes lines for people.
+pub(crate) trait Lines {
+    /// Prints a line.
+    fn line(&self, text: &str);
+}
+
+impl Lines for Ui<'_> {
+    fn line(&self, text: &str) {
+        Ui::line(self, text);
     }
 }
 

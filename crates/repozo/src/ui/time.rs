@@ -1,3 +1,4 @@
+use classic::Stamp;
 use filestorage::Tid;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -24,8 +25,23 @@ fn timestamp(tid: Tid) -> Option<Timestamp> {
     Some(exact.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
+/// The time of a backup as the clock on the wall showed it; what is no date as it is.
+pub(crate) fn of_stamp(stamp: Stamp, zone: &TimeZone) -> String {
+    let time = stamp.time().and_then(|time| Timestamp::try_from(time).ok());
+    time.map_or_else(|| stamp.to_string(), |time| seconds(time, zone))
+}
+
+/// The time of a backup as RFC 3339 in UTC; `None` if it is no date.
+pub(crate) fn utc_of_stamp(stamp: Stamp) -> Option<String> {
+    Some(Timestamp::try_from(stamp.time()?).ok()?.to_string())
+}
+
 /// A moment as the clock on the wall showed it, to the second.
-pub(crate) fn local(time: Timestamp, zone: &TimeZone, format: &str) -> String {
+pub(crate) fn seconds(time: Timestamp, zone: &TimeZone) -> String {
+    local(time, zone, "%Y-%m-%d %H:%M:%S%:z")
+}
+
+fn local(time: Timestamp, zone: &TimeZone, format: &str) -> String {
     time.to_zoned(zone.clone()).strftime(format).to_string()
 }
 

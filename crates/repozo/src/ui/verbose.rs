@@ -62,7 +62,12 @@ pub(crate) fn lines(event: &Event<'_>) -> Vec<String> {
             vec![format!("{}: this file system cannot lock; nothing keeps a second run out", dir.display())]
         }
         // Told in other ways.
-        Event::Problem(_) | Event::Notice(_) | Event::Began { .. } | Event::Advanced(_) | Event::Ended => {
+        Event::Verified { .. }
+        | Event::Problem(_)
+        | Event::Notice(_)
+        | Event::Began { .. }
+        | Event::Advanced(_)
+        | Event::Ended => {
             vec![]
         }
     };

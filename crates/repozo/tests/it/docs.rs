@@ -60,6 +60,23 @@ fn documented_fields(text: &str) -> BTreeMap<(String, String), BTreeSet<String>>
     .collect()
 }
 
+/// Backups of three days, of a day a week later, and a file that is damaged.
+fn repository_with_gaps(dir: &Path) -> std::path::PathBuf {
+    let (repository, file) = (dir.join("gaps"), dir.join("Data.fs"));
+    std::fs::create_dir(&repository).unwrap();
+    let clock = TestClock::at(1_800_000_000);
+    let mut database = testkit::Database::with_transactions(3);
+    for days in [1, 1, 7, 1] {
+        database.commit(&[(1, 9)]);
+        std::fs::write(&file, database.bytes()).unwrap();
+        ours(&clock, &args!["-B", "-r", &repository, "-f", &file]).expect_success();
+        clock.pass(std::time::Duration::from_secs(86_400 * days));
+    }
+    let last = testkit::names(&repository).into_iter().rfind(|name| name.ends_with(".deltafs")).unwrap();
+    std::fs::write(repository.join(last), b"something else").unwrap();
+    repository
+}
+
 #[test]
 fn every_field_of_every_line_is_documented_and_no_other() {
     let text = std::fs::read_to_string(testkit::root().join("docs/JSON.md")).unwrap();
@@ -76,6 +93,7 @@ fn every_field_of_every_line_is_documented_and_no_other() {
     let sample = testkit::data("samples").join("undo.fs");
     let clock = TestClock::at(1_800_000_000);
     ours(&clock, &args!["-B", "-r", dir.path().join("repository"), "-f", sample]).expect_success();
+    let gaps = repository_with_gaps(dir.path());
     for words in [
         "check bad-plen.fs",
         "check status-u.fs",
@@ -99,12 +117,17 @@ fn every_field_of_every_line_is_documented_and_no_other() {
         "dump bad-plen.fs",
         "stats bad-plen.fs",
         "salvage bad-plen.fs NEW",
+        "list -r REPOSITORY",
+        "list -r GAPS",
+        "verify -r REPOSITORY",
+        "verify -r GAPS",
         "restore -r REPOSITORY --dry-run",
         "restore -r REPOSITORY -o RESTORED",
     ] {
         let verb = words.split(' ').next().unwrap();
         let word = |word: &str| match word {
             "BLOBS" => dir.path().join("blobs").into_os_string(),
+            "GAPS" => gaps.clone().into_os_string(),
             "REPOSITORY" => dir.path().join("repository").into_os_string(),
             "RESTORED" => dir.path().join("Restored.fs").into_os_string(),
             "NEW" => dir.path().join("New.fs").into_os_string(),

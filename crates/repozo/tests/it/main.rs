@@ -6,6 +6,7 @@
     reason = "tests speak by panicking, and look at the real disk"
 )]
 
+mod backups;
 mod cli;
 mod common;
 mod crash;

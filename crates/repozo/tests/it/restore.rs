@@ -21,7 +21,7 @@ impl Room {
     }
 
     /// A full and three increments of several transactions each.
-    fn long_chain(&mut self, flags: &str) {
+    pub(crate) fn long_chain(&mut self, flags: &str) {
         self.backup(flags).expect_success();
         for count in [5, 1, 7] {
             self.pass(60);

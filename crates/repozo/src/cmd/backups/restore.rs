@@ -16,7 +16,7 @@ use std::io::Write;
 /// Where the state is not to be had, or the database could not be written.
 pub(super) fn run(args: &RestoreArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
     let request = RestoreRequest {
-        repository: args.place.repository.clone().unwrap_or_default(),
+        repository: args.place.dir().to_owned(),
         wanted: match (args.tid, &args.at) {
             (Some(tid), _) => Wanted::Transaction(tid),
             (None, Some(moment)) => wanted(moment, &desk.now),

@@ -8,6 +8,7 @@ use crate::args::modern::StatsArgs;
 use crate::cmd::desk::Desk;
 use crate::cmd::failure::Failure;
 use crate::cmd::json_line::json_line;
+use crate::ui::figures::{bytes, count};
 use classic::ReportFile;
 use inspect::{Amount, ClassStats, Day, Histogram, Stats, stats};
 use serde_json::{Value, json};
@@ -138,19 +139,9 @@ fn total_text(stats: &Stats) -> String {
     )
 }
 
-/// A length for people: in units of 1000.
-fn bytes(len: u64) -> String {
-    indicatif::DecimalBytes(len).to_string()
-}
-
 /// A power of two for people.
 fn bin(longest_len: u64) -> String {
     indicatif::BinaryBytes(longest_len).to_string().replace(".00", "")
-}
-
-/// A number for people.
-fn count(count: u64) -> String {
-    indicatif::HumanCount(count).to_string()
 }
 
 fn percent(part: u64, whole: u64) -> String {

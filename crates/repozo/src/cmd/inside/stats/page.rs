@@ -1,6 +1,7 @@
 //! The figures of a database as one page with plots, which needs nothing else.
 
-use super::{bytes, count, pack_text, percent, plot, share, total_text, unread_text};
+use super::{pack_text, percent, plot, share, total_text, unread_text};
+use crate::ui::figures::{bytes, count};
 use inspect::{ClassStats, Histogram, Stats};
 use maud::{Markup, PreEscaped, html};
 

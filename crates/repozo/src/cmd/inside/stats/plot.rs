@@ -1,6 +1,7 @@
 //! Plots as SVG.
 
-use super::{bin, bytes, count};
+use super::bin;
+use crate::ui::figures::{bytes, count};
 use filestorage::{Calendar, Tid};
 use inspect::{Day, Histogram};
 use plotters::prelude::*;

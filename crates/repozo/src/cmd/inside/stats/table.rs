@@ -1,9 +1,9 @@
 //! The figures of a database as text, with bars.
 
-use super::{bin, bytes, count, day_text, pack_text, percent, share, total_text, unread_text};
+use super::{bin, day_text, pack_text, percent, share, total_text, unread_text};
 use crate::report::one_line;
-use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, Table};
+use crate::ui::figures::{bytes, count};
+use crate::ui::table::table;
 use inspect::{Amount, ClassStats, Day, Histogram, Stats};
 
 const BAR_LEN: usize = 20;
@@ -24,20 +24,6 @@ pub(super) fn of(stats: &Stats, limit: usize) -> String {
         days(&stats.days),
     ];
     sections.join("\n\n") + "\n"
-}
-
-/// A table whose first column is text and whose others are numbers, but for the last one, which has bars.
-fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_header(header);
-    for row in rows {
-        table.add_row(row);
-    }
-    for column in table.column_iter_mut().skip(1).take(N - 2) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-    lines.join("\n")
 }
 
 fn classes(stats: &Stats, limit: usize) -> String {

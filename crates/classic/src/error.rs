@@ -183,6 +183,29 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A policy that keeps nothing.
+    #[error("nothing would be kept: give --keep-last, --keep-daily or another rule of more than 0")]
+    NothingToKeep,
+    /// There is no backup with this stamp.
+    #[error("there is no backup {stamp}; repozo list shows those that there are")]
+    NoSuchBackup {
+        /// The stamp.
+        stamp: Stamp,
+    },
+    /// A tag that cannot be one.
+    #[error("\"{}\" cannot be a tag: it is up to 64 letters, digits, dots, hyphens and underscores, and not hold", tag.escape_debug())]
+    BadTag {
+        /// What was given.
+        tag: String,
+    },
+    /// The tags of a backup cannot be read.
+    #[error("{}: {reason}: the tags cannot be read, so the backup counts as held; remove the file if it is of no use", path.display())]
+    Tags {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// The backups cannot be read as a database.
     #[error("{}: {error}", path.display())]
     Backups {

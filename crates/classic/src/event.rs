@@ -238,6 +238,8 @@ pub enum Notice {
     },
     /// A chain that a restore is reading was not deleted.
     KeptInUse(PathBuf),
+    /// A chain was not deleted, since somebody holds a backup of it, or what its tags are cannot be read.
+    KeptHeld(PathBuf),
     /// A short date left out backups of the very minute, hour or day that it names.
     LeftOutByDate {
         /// The date.
@@ -371,6 +373,13 @@ impl fmt::Display for Notice {
                 path.display()
             ),
             Notice::KeptInUse(path) => write!(f, "{} was not deleted: it is being read", path.display()),
+            Notice::KeptHeld(path) => {
+                write!(
+                    f,
+                    "{} and what belongs to it was not deleted: it is held (repozo unhold)",
+                    path.display()
+                )
+            }
             Notice::LeftOutByDate { date, count, last } => write!(
                 f,
                 "--date {date} means before the first second of {date}: {count} later backup{} up to {last} left out",

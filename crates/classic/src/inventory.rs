@@ -86,7 +86,15 @@ pub fn inventory(ctx: &Context<'_>, dir: &Path) -> Result<Inventory, Error> {
     Ok(Inventory { chains: chains.collect::<Result<_, _>>()?, strays: survey.strays })
 }
 
-fn chain_entry(ctx: &Context<'_>, repository: &Repository<'_>, chain: &Chain) -> Result<ChainEntry, Error> {
+/// What is seen of a chain.
+///
+/// # Errors
+/// An interruption.
+pub(crate) fn chain_entry(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    chain: &Chain,
+) -> Result<ChainEntry, Error> {
     let tiling = chain.tile();
     let reader = ChainReader::new(ctx.fs, repository, &tiling.parts);
     let mut backups = Vec::with_capacity(tiling.parts.len());

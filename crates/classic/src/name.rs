@@ -80,6 +80,8 @@ pub(crate) enum Companion {
     Index(Stamp),
     /// `STAMP.dat.removed`: the list of a chain whose removal has begun.
     Removed(Stamp),
+    /// `STAMP.tags`: the tags of that backup.
+    Tags(Stamp),
 }
 
 impl Companion {
@@ -90,6 +92,7 @@ impl Companion {
             b".dat" => Some(Companion::Dat(stamp)),
             b".index" => Some(Companion::Index(stamp)),
             b".dat.removed" => Some(Companion::Removed(stamp)),
+            b".tags" => Some(Companion::Tags(stamp)),
             _ => None,
         }
     }
@@ -101,6 +104,7 @@ impl fmt::Display for Companion {
             Companion::Dat(stamp) => write!(f, "{stamp}.dat"),
             Companion::Index(stamp) => write!(f, "{stamp}.index"),
             Companion::Removed(stamp) => write!(f, "{stamp}.dat.removed"),
+            Companion::Tags(stamp) => write!(f, "{stamp}.tags"),
         }
     }
 }

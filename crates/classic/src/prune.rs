@@ -49,7 +49,9 @@ pub(crate) fn remove_older(
         }
         match reason_to_keep(ctx, repository, chain, new).filter(|_| !force) {
             Some(reason) => drop(refused.get_or_insert((repository.path_of(chain.full), reason))),
-            None => remove_chain(ctx, repository, chain)?,
+            None => {
+                remove_chain(ctx, repository, chain)?;
+            }
         }
     }
     for name in survey.strays.iter().filter(|name| name.stamp < kept) {
@@ -66,14 +68,26 @@ pub(crate) fn remove_older(
     refused.map_or(Ok(()), |(path, reason)| Err(Error::NotDeleted { path, reason }))
 }
 
-fn remove_chain(ctx: &Context<'_>, repository: &Repository<'_>, chain: &Chain) -> Result<(), Error> {
+/// Removes a chain, unless somebody reads it, or holds a backup of it: that is told. Whether it was removed.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn remove_chain(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    chain: &Chain,
+) -> Result<bool, Error> {
+    if let Some(held) = chain.files.iter().find(|name| repository.is_held(name.stamp)) {
+        ctx.notice(Notice::KeptHeld(repository.path_of(held)));
+        return Ok(false);
+    }
     let full_path = repository.path_of(chain.full);
     // Who restores from the chain holds a shared lock on its full.
     let lock = match ctx.fs.try_lock(&full_path, LockKind::Exclusive) {
         Ok(Some(lock)) => Some(lock),
         Ok(None) => {
             ctx.notice(Notice::KeptInUse(full_path));
-            return Ok(());
+            return Ok(false);
         }
         // Without a full there is nothing to restore, and nobody who does.
         Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::NotFound) => None,
@@ -93,7 +107,7 @@ fn remove_chain(ctx: &Context<'_>, repository: &Repository<'_>, chain: &Chain) -
     remove_files(ctx, repository, &chain.files)?;
     drop(lock);
     publish::remove(ctx.fs, &marker)?;
-    Ok(())
+    Ok(true)
 }
 
 /// Goes on with a removal whose marker was found; `chain` is what is left, with the marker as its list.
@@ -127,10 +141,19 @@ fn remove_files(ctx: &Context<'_>, repository: &Repository<'_>, files: &[BackupN
     Ok(())
 }
 
-fn remove_data_file(ctx: &Context<'_>, repository: &Repository<'_>, name: BackupName) -> Result<(), Error> {
+/// Removes a data file, its index and its tags.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn remove_data_file(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    name: BackupName,
+) -> Result<(), Error> {
     ctx.tell(&Event::RemovingOld(name));
     publish::remove(ctx.fs, &repository.path_of(name))?;
     publish::remove(ctx.fs, &repository.index_path(name.stamp))?;
+    publish::remove(ctx.fs, &repository.tags_path(name.stamp))?;
     Ok(())
 }
 

@@ -132,7 +132,7 @@ impl<'a> Repository<'a> {
                 Some(Companion::Dat(stamp)) => drop(dats.insert(stamp)),
                 Some(Companion::Index(stamp)) => drop(indexes.insert(stamp)),
                 Some(Companion::Removed(stamp)) => drop(removing.insert(stamp)),
-                None => {}
+                Some(Companion::Tags(_)) | None => {}
             }
         }
         let data_stamps: BTreeSet<Stamp> = data.iter().map(|name| name.stamp).collect();
@@ -190,7 +190,7 @@ impl<'a> Repository<'a> {
         }
     }
 
-    fn read_small(&self, path: &Path, len_limit: u64) -> std::io::Result<Vec<u8>> {
+    pub(crate) fn read_small(&self, path: &Path, len_limit: u64) -> std::io::Result<Vec<u8>> {
         let file = self.fs.open(path)?;
         let len = file.len()?;
         if len > len_limit {

@@ -39,7 +39,7 @@ impl Stamp {
     }
 
     /// The date that this is, up to the last second of 9999; `None` if it is no possible one.
-    fn date(&self) -> Option<jiff::civil::DateTime> {
+    pub(crate) fn date(&self) -> Option<jiff::civil::DateTime> {
         jiff::civil::DateTime::strptime("%Y-%m-%d-%H-%M-%S", self.as_str()).ok()
     }
 

@@ -1,12 +1,14 @@
 //! The program `repozo` without its process: arguments in, exit status out, everything else a parameter.
 
 pub mod args;
+mod ask;
 mod clock;
 mod cmd;
 mod report;
 mod signals;
 mod ui;
 
+pub use ask::ask_terminal;
 pub use clock::SystemClock;
 pub use signals::catch_signals;
 
@@ -18,6 +20,9 @@ use std::io::Write;
 use std::path::PathBuf;
 use vfs::Fs;
 
+/// Asks a question; whether the answer is yes.
+pub type Ask<'a> = &'a dyn Fn(&str) -> bool;
+
 /// Where a run happens.
 pub struct Session<'a> {
     /// The disk.
@@ -28,6 +33,8 @@ pub struct Session<'a> {
     pub interrupt: &'a Interrupt,
     /// Whether standard error is a terminal, which may show a bar.
     pub is_terminal: bool,
+    /// Asks the user a question, where there is one; whether the answer is yes.
+    pub ask: Option<Ask<'a>>,
     /// The time zone of whoever reads what is told.
     pub zone: TimeZone,
     /// What `REPOZO_REPOSITORY` says.

@@ -1,8 +1,8 @@
 //! `repozo`: backups of ZODB FileStorage databases. All there is to see is in the library.
 
 use classic::Interrupt;
-use repozo::{Session, SystemClock, catch_signals, run};
-use std::io::{IsTerminal, stderr, stdout};
+use repozo::{Session, SystemClock, ask_terminal, catch_signals, run};
+use std::io::{IsTerminal, stderr, stdin, stdout};
 use std::process::ExitCode;
 
 #[expect(clippy::disallowed_methods, reason = "argv and the environment are read here and nowhere else")]
@@ -11,11 +11,13 @@ fn main() -> ExitCode {
     catch_signals(&interrupt);
     let mut args = std::env::args_os();
     let program = args.next().unwrap_or_default();
+    let is_asked = stdin().is_terminal() && stderr().is_terminal();
     let session = Session {
         fs: &vfs::OsFs,
         clock: &SystemClock,
         interrupt: &interrupt,
         is_terminal: stderr().is_terminal(),
+        ask: is_asked.then_some(&ask_terminal),
         zone: jiff::tz::TimeZone::system(),
         repository: std::env::var_os("REPOZO_REPOSITORY").filter(|dir| !dir.is_empty()).map(Into::into),
     };

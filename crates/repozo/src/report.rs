@@ -70,6 +70,9 @@ pub(crate) fn verb_status(error: &Error) -> u8 {
         | Error::TargetNotAFile { .. }
         | Error::NotAReport { .. }
         | Error::NoSpace { .. }
+        | Error::NothingToKeep
+        | Error::NoSuchBackup { .. }
+        | Error::BadTag { .. }
         | Error::ClockBehind { .. } => REFUSED,
         Error::Problems { .. } => FOUND,
         error => exit_status(error),

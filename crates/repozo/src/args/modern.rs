@@ -81,6 +81,23 @@ pub enum Verb {
     /// beside the backups, for list and status. Exit status: 0 sound, 3 problems found.
     #[command(after_help = "Example: repozo verify -r /srv/backups --max-duration 30m")]
     Verify(VerifyArgs),
+    /// Remove the backups that a policy does not keep: whole chains, and the ends of chains.
+    ///
+    /// The newest backup stays whatever the policy is, and no chain goes unless a newer one is seen to be sound. Without
+    /// --apply it tells what it would do, and asks if it runs on a terminal.
+    #[command(
+        after_help = "Example: repozo forget -r /srv/backups --keep-daily 7 --keep-weekly 4 --keep-monthly 12 --apply"
+    )]
+    Forget(ForgetArgs),
+    /// Give a backup tags, for forget --keep-tag.
+    #[command(after_help = "Example: repozo tag -r /srv/backups newest before-upgrade")]
+    Tag(TagArgs),
+    /// Hold a backup: neither forget nor -k removes it until it is let go.
+    #[command(after_help = "Example: repozo hold -r /srv/backups 2026-11-24-03-00-00")]
+    Hold(HoldArgs),
+    /// Let a backup go that was held.
+    #[command(after_help = "Example: repozo unhold -r /srv/backups 2026-11-24-03-00-00")]
+    Unhold(HoldArgs),
     /// Make a new database of what can be read of a damaged one.
     ///
     /// Every sound transaction is copied; what is skipped is told. The old file is only read. Exit status: 0 all was
@@ -134,6 +151,9 @@ impl Verb {
             Verb::Restore(args) => (false, &mut args.place.repository),
             Verb::List(args) => (false, &mut args.place.repository),
             Verb::Verify(args) => (false, &mut args.place.repository),
+            Verb::Forget(args) => (false, &mut args.place.repository),
+            Verb::Tag(args) => (false, &mut args.place.repository),
+            Verb::Hold(args) | Verb::Unhold(args) => (false, &mut args.place.repository),
         };
         (!file && repository.is_none()).then_some(repository)
     }

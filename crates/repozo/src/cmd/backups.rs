@@ -1,8 +1,10 @@
 //! The verbs that work on a repository.
 
+mod forget;
 mod list;
 mod notes;
 mod restore;
+mod tags;
 mod timeline;
 mod verify;
 mod watching;
@@ -22,6 +24,10 @@ pub(super) fn execute(verb: &Verb, desk: &Desk<'_>, out: &mut dyn Write) -> Resu
         Verb::Restore(args) => restore::run(args, desk, out),
         Verb::List(args) => list::run(args, desk, out),
         Verb::Verify(args) => verify::run(args, desk, out),
+        Verb::Forget(args) => forget::run(args, desk, out),
+        Verb::Tag(args) => tags::tag(args, desk, out),
+        Verb::Hold(args) => tags::hold(args, true, desk, out),
+        Verb::Unhold(args) => tags::hold(args, false, desk, out),
         // All others are answered before.
         _ => Ok(0),
     }

@@ -1,7 +1,7 @@
-use crate::Session;
 use crate::args::moment::Now;
 use crate::report::one_line;
 use crate::ui::{Lines, Ui};
+use crate::{Ask, Session};
 use classic::Context;
 
 /// What a verb works with, besides its arguments.
@@ -10,6 +10,7 @@ pub(crate) struct Desk<'a> {
     /// When it began.
     pub(crate) now: Now,
     ui: &'a dyn Lines,
+    ask: Option<Ask<'a>>,
 }
 
 impl<'a> Desk<'a> {
@@ -20,7 +21,17 @@ impl<'a> Desk<'a> {
     {
         let ctx =
             Context { fs: session.fs, clock: session.clock, observer: ui, interrupt: session.interrupt };
-        Desk { ctx, now: Now { time: session.clock.now(), zone: session.zone.clone() }, ui }
+        Desk { ctx, now: Now { time: session.clock.now(), zone: session.zone.clone() }, ui, ask: session.ask }
+    }
+
+    /// Whether there is somebody to be asked.
+    pub(crate) fn asks(&self) -> bool {
+        self.ask.is_some()
+    }
+
+    /// Asks a question; whether the answer is yes.
+    pub(crate) fn ask(&self, question: &str) -> bool {
+        self.ask.is_some_and(|ask| ask(question))
     }
 
     /// Tells what the user has to know, and what is no failure of this run.

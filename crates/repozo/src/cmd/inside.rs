@@ -47,7 +47,7 @@ pub(super) fn execute(verb: &Verb, desk: &Desk<'_>, out: &mut dyn Write) -> Opti
         Verb::Stats(args) => stats::run(args, desk, out),
         Verb::Salvage(args) => salvage::run(args, desk, out),
         Verb::Index(args) => index::run(args, desk, out),
-        Verb::Restore(_) | Verb::List(_) | Verb::Verify(_) => return None,
+        _ => return None,
     })
 }
 

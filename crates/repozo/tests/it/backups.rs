@@ -1,5 +1,6 @@
 //! The verbs that work on a repository, besides `restore`.
 
+mod forget;
 mod list;
 mod verify;
 

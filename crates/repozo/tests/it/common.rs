@@ -1,7 +1,7 @@
 //! Our program in process, with a clock that stands still, and as the real binary.
 
 use classic::{Clock, Interrupt};
-use repozo::{Session, run};
+use repozo::{Ask, Session, run};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::Command;
@@ -13,12 +13,27 @@ pub(crate) fn ours<S: AsRef<OsStr>>(clock: &TestClock, args: &[S]) -> Ran {
     ours_with(&vfs::OsFs, clock, args)
 }
 
+/// The same where a user answers questions.
+pub(crate) fn ours_asking<S: AsRef<OsStr>>(clock: &TestClock, args: &[S], ask: Ask<'_>) -> Ran {
+    run_in_process(&vfs::OsFs, clock, args, Some(ask))
+}
+
 /// The same on a given file system.
 pub(crate) fn ours_with<S: AsRef<OsStr>>(fs: &dyn vfs::Fs, clock: &dyn Clock, args: &[S]) -> Ran {
+    run_in_process(fs, clock, args, None)
+}
+
+fn run_in_process<S: AsRef<OsStr>>(
+    fs: &dyn vfs::Fs,
+    clock: &dyn Clock,
+    args: &[S],
+    ask: Option<Ask<'_>>,
+) -> Ran {
     let args: Vec<OsString> = args.iter().map(|arg| arg.as_ref().to_owned()).collect();
     let interrupt = Interrupt::default();
     let zone = jiff::tz::TimeZone::UTC;
-    let session = Session { fs, clock, interrupt: &interrupt, is_terminal: false, zone, repository: None };
+    let session =
+        Session { fs, clock, interrupt: &interrupt, is_terminal: false, ask, zone, repository: None };
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let status = run("repozo".as_ref(), &args, &session, &mut stdout, &mut stderr);
     Ran { status, stdout, stderr: String::from_utf8(stderr).unwrap() }

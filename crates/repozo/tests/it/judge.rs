@@ -124,6 +124,21 @@ impl Site<'_> {
         ours_with(self.fs, self.clock, &args!["restore", "-r", self.repository, "-o", target, "--tid", tid])
     }
 
+    /// `forget` of all but the last one and those that are held; the stamps of what it keeps.
+    pub(crate) fn forget(&self) -> (Ran, Vec<String>) {
+        let words = args!["forget", "-r", self.repository, "--keep-last", "1", "--apply", "--json"];
+        let ran = ours_with(self.fs, self.clock, &words);
+        let lines = str::from_utf8(&ran.stdout).unwrap().lines();
+        let lines = lines.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let kept = lines.filter(|line| line["keep"] == true);
+        let kept = kept.map(|line| line["name"].as_str().unwrap()[..19].to_owned()).collect();
+        (ran, kept)
+    }
+
+    pub(crate) fn hold(&self, stamp: &str) -> Ran {
+        ours_with(self.fs, self.clock, &args!["hold", "-r", self.repository, stamp])
+    }
+
     /// The newest state as it restores; `None` when there is none, or one that is lost and missed by its name.
     pub(crate) fn newest(&self, known: &Known) -> Result<Option<State>, Violation> {
         let ran = self.recover(&[]);

@@ -1,6 +1,7 @@
 use crate::args::duration::parse_duration;
 use crate::args::moment::Moment;
 use clap::Args;
+use classic::Stamp;
 use filestorage::Tid;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -71,6 +72,110 @@ pub struct VerifyArgs {
     /// One JSON object a line.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `repozo forget`
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("policy").required(true).multiple(true))]
+pub struct ForgetArgs {
+    /// Where the backups are.
+    #[command(flatten)]
+    pub place: RepositoryArgs,
+    /// Keep the last COUNT backups.
+    #[arg(long, value_name = "COUNT", default_value_t = 0, hide_default_value = true, group = "policy")]
+    pub keep_last: usize,
+    /// Keep the last backup of each of COUNT hours.
+    #[arg(long, value_name = "COUNT", default_value_t = 0, hide_default_value = true, group = "policy")]
+    pub keep_hourly: usize,
+    /// Keep the last backup of each of COUNT days.
+    #[arg(long, value_name = "COUNT", default_value_t = 0, hide_default_value = true, group = "policy")]
+    pub keep_daily: usize,
+    /// Keep the last backup of each of COUNT weeks.
+    #[arg(long, value_name = "COUNT", default_value_t = 0, hide_default_value = true, group = "policy")]
+    pub keep_weekly: usize,
+    /// Keep the last backup of each of COUNT months.
+    #[arg(long, value_name = "COUNT", default_value_t = 0, hide_default_value = true, group = "policy")]
+    pub keep_monthly: usize,
+    /// Keep the last backup of each of COUNT years.
+    #[arg(long, value_name = "COUNT", default_value_t = 0, hide_default_value = true, group = "policy")]
+    pub keep_yearly: usize,
+    /// Keep all that are no older than TIME, as 14d.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, group = "policy")]
+    pub keep_within: Option<Duration>,
+    /// Keep all with this tag; may be given several times.
+    #[arg(long, value_name = "TAG", group = "policy")]
+    pub keep_tag: Vec<String>,
+    /// Remove them; without it, and without a terminal to ask on, it is only told.
+    #[arg(long)]
+    pub apply: bool,
+    /// Wait up to SECONDS for another run to end.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, hide_default_value = true)]
+    pub wait: u64,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `repozo tag`
+#[derive(Debug, Args)]
+pub struct TagArgs {
+    /// Where the backups are.
+    #[command(flatten)]
+    pub place: RepositoryArgs,
+    /// The backup: the name of its file, with or without what stands behind the dot, or newest.
+    #[arg(value_name = "BACKUP", value_parser = parse_backup)]
+    pub backup: NamedBackup,
+    /// Letters, digits, dots, hyphens and underscores.
+    #[arg(value_name = "TAG", required = true)]
+    pub tags: Vec<String>,
+    /// Take these tags away.
+    #[arg(long)]
+    pub remove: bool,
+    /// One JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `repozo hold`, `repozo unhold`
+#[derive(Debug, Args)]
+pub struct HoldArgs {
+    /// Where the backups are.
+    #[command(flatten)]
+    pub place: RepositoryArgs,
+    /// The backup: the name of its file, with or without what stands behind the dot, or newest.
+    #[arg(value_name = "BACKUP", value_parser = parse_backup)]
+    pub backup: NamedBackup,
+    /// One JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A backup as somebody names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedBackup {
+    /// The newest one.
+    Newest,
+    /// That of this stamp.
+    Of(Stamp),
+}
+
+impl NamedBackup {
+    /// Its stamp, unless it is the newest one.
+    pub fn stamp(self) -> Option<Stamp> {
+        match self {
+            NamedBackup::Newest => None,
+            NamedBackup::Of(stamp) => Some(stamp),
+        }
+    }
+}
+
+fn parse_backup(text: &str) -> Result<NamedBackup, String> {
+    if text == "newest" {
+        return Ok(NamedBackup::Newest);
+    }
+    let stamp = text.split_once('.').map_or(text, |(stamp, _)| stamp);
+    let stamp = Stamp::parse(stamp.as_bytes());
+    stamp.map(NamedBackup::Of).ok_or_else(|| "a backup is YYYY-MM-DD-hh-mm-ss, or newest".to_owned())
 }
 
 /// A part of one, from a percentage.

@@ -40,6 +40,7 @@ fn failing(fs: &SimFs, at: usize, failure: Failure) -> (HookFs, Arc<AtomicUsize>
 fn run(fs: &dyn Fs, told: &Told, deed: Deed, clock: &TestClock) -> Ran {
     match (deed, told.target()) {
         (Deed::Backup(flags), _) => site(fs, clock).backup(flags),
+        (Deed::Forget, _) => site(fs, clock).forget().0,
         (_, Some(target)) => target.fill(&site(fs, clock)),
         _ => unreachable!("only our own program is asked to bear it"),
     }

@@ -72,6 +72,8 @@ pub(super) enum Deed {
     Recover(&'static str),
     /// `restore` of any transaction to this target.
     Restore(&'static str),
+    /// `forget` of all but the last backup, and those that are held.
+    Forget,
     /// Python's repozo.
     Python(fn(&mut World) -> Act),
 }
@@ -81,7 +83,7 @@ const fn story(name: &'static str, begin: fn(&mut World), deed: Deed) -> Story {
 }
 
 /// All of them.
-pub(super) const STORIES: [Story; 20] = [
+pub(super) const STORIES: [Story; 21] = [
     story("first full", |_| {}, Deed::Backup("")),
     story("first full -z", |_| {}, Deed::Backup("z")),
     story("incremental -Q", World::chain_and_growth, Deed::Backup("Q")),
@@ -96,6 +98,7 @@ pub(super) const STORIES: [Story; 20] = [
     story("recover over a database with its index", World::chain_and_target, Deed::Recover(TARGET)),
     story("recover through a link", World::chain_and_linked_target, Deed::Recover(LINK)),
     story("restore a transaction over a database", World::chain_and_target, Deed::Restore(TARGET)),
+    story("forget chains and the ends of others", World::several_chains_and_a_hold, Deed::Forget),
     story("Python's first full", |_| {}, Deed::Python(|world| python::full(world, false, false))),
     story(
         "Python's full -z behind a chain",
@@ -179,6 +182,7 @@ impl World {
             Deed::Backup(flags) => self.backup(flags),
             Deed::Recover(given) => self.recover(given),
             Deed::Restore(given) => self.restore(given),
+            Deed::Forget => self.forget(),
             Deed::Python(act) => act(self),
         }
     }
@@ -227,6 +231,23 @@ impl World {
             self.chain();
             self.grow();
         }
+    }
+
+    /// Any one of the backups is held, so that the end of its chain may go.
+    fn several_chains_and_a_hold(&mut self) {
+        self.several_chains();
+        let held = self.random.usize(..self.states.len());
+        let date = self.states[held].date.clone();
+        self.site().hold(&date).expect_success();
+    }
+
+    fn forget(&mut self) -> Act {
+        let before = self.states.clone();
+        let (ran, kept) = self.site().forget();
+        ran.expect_success();
+        let (acknowledged, deletable) = before.into_iter().partition(|state| kept.contains(&state.date));
+        let known = Known { acknowledged, deletable, ..Known::default() };
+        Act { during: known.clone(), after: known, target: None }
     }
 
     fn chain_and_target(&mut self) {

@@ -104,6 +104,7 @@ fn a_signal_is_the_status_and_nothing_looks_whole() {
         clock: &clock,
         interrupt: &interrupt,
         is_terminal: false,
+        ask: None,
         zone,
         repository: None,
     };

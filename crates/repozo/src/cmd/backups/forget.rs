@@ -1,0 +1,124 @@
+use crate::args::modern::ForgetArgs;
+use crate::cmd::desk::Desk;
+use crate::cmd::failure::Failure;
+use crate::cmd::json_line::json_line;
+use crate::ui::figures::{bytes, count_of};
+use crate::ui::table::table;
+use crate::ui::time::{of_stamp, utc_of_stamp};
+use classic::{Fate, Period, Policy, Reason, forget, plan_forget};
+use serde_json::json;
+use std::io::{self, Write};
+use std::time::Duration;
+
+/// `repozo forget`; the exit status.
+///
+/// # Errors
+/// Where the policy keeps nothing, another run is at work, or a file cannot be removed.
+pub(super) fn run(args: &ForgetArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
+    let (dir, policy) = (args.place.dir(), policy(args));
+    let planned = plan_forget(&desk.ctx, dir, &policy)?;
+    let removed_count = removed(&planned).count() as u64;
+    let is_asked = !args.apply && !args.json && removed_count > 0 && desk.asks();
+    let mut fates = planned;
+    let mut is_done = args.apply;
+    if is_asked {
+        write_text(&fates, false, desk, out).map_err(Failure::Output)?;
+        out.flush().map_err(Failure::Output)?;
+        is_done = desk.ask(&format!("Remove {}?", count_of(removed_count, "backup", "backups")));
+        if !is_done {
+            return Ok(0);
+        }
+    }
+    if is_done {
+        fates = forget(&desk.ctx, dir, &policy, Duration::from_secs(args.wait))?;
+    }
+    let told = match (args.json, is_asked) {
+        (true, _) => write_json(&fates, is_done, out),
+        (false, true) => writeln!(out, "{}", summary(&fates, is_done)),
+        (false, false) => write_text(&fates, is_done, desk, out),
+    };
+    told.map_err(Failure::Output)?;
+    Ok(0)
+}
+
+fn policy(args: &ForgetArgs) -> Policy {
+    Policy {
+        last_count: args.keep_last,
+        hourly_count: args.keep_hourly,
+        daily_count: args.keep_daily,
+        weekly_count: args.keep_weekly,
+        monthly_count: args.keep_monthly,
+        yearly_count: args.keep_yearly,
+        within: args.keep_within,
+        tags: args.keep_tag.iter().cloned().collect(),
+    }
+}
+
+fn removed(fates: &[Fate]) -> impl Iterator<Item = &Fate> {
+    fates.iter().filter(|fate| fate.reasons.is_empty())
+}
+
+fn write_text(fates: &[Fate], is_done: bool, desk: &Desk<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let rows = fates.iter().map(|fate| {
+        let name = fate.backup.part.name;
+        let kind = if name.is_full() { "full" } else { "  +" };
+        let (made, stored) =
+            (of_stamp(name.stamp, &desk.now.zone), bytes(fate.backup.stored_len.unwrap_or(0)));
+        let reasons: Vec<String> = fate.reasons.iter().map(word).collect();
+        let fate = if reasons.is_empty() { "remove" } else { "keep" };
+        [made, kind.to_owned(), stored, format!("{fate}  {}", reasons.join(", ")).trim_end().to_owned()]
+    });
+    writeln!(out, "{}\n{}", table(["made", "", "stored", ""], rows), summary(fates, is_done))
+}
+
+fn summary(fates: &[Fate], is_done: bool) -> String {
+    let len: u64 = removed(fates).filter_map(|fate| fate.backup.stored_len).sum();
+    let done = if is_done { "removed" } else { "would remove" };
+    let what = count_of(removed(fates).count() as u64, "backup", "backups");
+    let advice = if is_done || len == 0 { "" } else { "; --apply does it" };
+    format!("{done} {what} of {}, {}{advice}", fates.len(), bytes(len))
+}
+
+fn write_json(fates: &[Fate], is_done: bool, out: &mut dyn Write) -> io::Result<()> {
+    for fate in fates {
+        let name = fate.backup.part.name;
+        let line = json!({
+            "chain": fate.chain.to_string(),
+            "name": name.to_string(),
+            "time": utc_of_stamp(name.stamp),
+            "stored_len": fate.backup.stored_len,
+            "keep": !fate.reasons.is_empty(),
+            "reasons": fate.reasons.iter().map(word).collect::<Vec<_>>(),
+        });
+        writeln!(out, "{}", json_line("backup", line))?;
+    }
+    let removed_len: u64 = removed(fates).filter_map(|fate| fate.backup.stored_len).sum();
+    let summary = json!({
+        "applied": is_done,
+        "backups": fates.len(),
+        "removed": removed(fates).count(),
+        "removed_len": removed_len,
+    });
+    writeln!(out, "{}", json_line("summary", summary))
+}
+
+fn word(reason: &Reason) -> String {
+    match reason {
+        Reason::Newest => "newest".to_owned(),
+        Reason::LatestTransaction => "latest transaction".to_owned(),
+        Reason::Last => "last".to_owned(),
+        Reason::Of(Period::Hour) => "hourly".to_owned(),
+        Reason::Of(Period::Day) => "daily".to_owned(),
+        Reason::Of(Period::Week) => "weekly".to_owned(),
+        Reason::Of(Period::Month) => "monthly".to_owned(),
+        Reason::Of(Period::Year) => "yearly".to_owned(),
+        Reason::Within => "within".to_owned(),
+        Reason::Tag(tag) => format!("tag {tag}"),
+        Reason::Held => "held".to_owned(),
+        Reason::NoAge => "no age".to_owned(),
+        Reason::BuiltUpon => "built upon".to_owned(),
+        Reason::NoNewerSound => "no newer sound chain".to_owned(),
+        Reason::InUse => "in use".to_owned(),
+        Reason::Unsound => "chain with problems".to_owned(),
+    }
+}

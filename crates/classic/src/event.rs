@@ -137,6 +137,11 @@ pub enum Event<'a> {
     },
     /// There is no index to put beside the database.
     NoIndex(&'a Path),
+    /// The bytes of a backup were copied, and have so many transactions.
+    Copied {
+        /// How many.
+        transaction_count: u64,
+    },
     /// A data file is being verified.
     Verifying(&'a Path),
     /// A data file was read and is what its line says.

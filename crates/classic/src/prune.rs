@@ -77,9 +77,11 @@ pub(crate) fn remove_chain(
     repository: &Repository<'_>,
     chain: &Chain,
 ) -> Result<bool, Error> {
-    if let Some(held) = chain.files.iter().find(|name| repository.is_held(name.stamp)) {
-        ctx.notice(Notice::KeptHeld(repository.path_of(held)));
-        return Ok(false);
+    for name in &chain.files {
+        if repository.is_held(name.stamp)? {
+            ctx.notice(Notice::KeptHeld(repository.path_of(name)));
+            return Ok(false);
+        }
     }
     let full_path = repository.path_of(chain.full);
     // Who restores from the chain holds a shared lock on its full.

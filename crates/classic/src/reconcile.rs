@@ -82,13 +82,17 @@ fn settle_all(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) -
     repository.survey()
 }
 
-/// Removes what a run of Python's that died leaves besides data: it writes the index first, then its draft.
+/// Removes what belongs to data that is not there: a run of Python's that died leaves an index, which it writes first,
+/// and its draft.
 fn sweep_after_python(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) -> Result<(), Error> {
     let lines = survey.chains.iter().flat_map(Chain::lines).filter_map(DatLine::name);
     let listed: BTreeSet<Stamp> = lines.map(|name| name.stamp).collect();
     // Where a line speaks of the data file, it may come back, from wherever it is.
     let lone = survey.lone_indexes.iter().filter(|stamp| !listed.contains(stamp));
     let dead = lone.map(|stamp| (repository.index_path(*stamp), YOUNG));
+    // Tags are given to what is there; a removal that was cut short may leave them.
+    let lone = survey.lone_tags.iter().filter(|stamp| !listed.contains(stamp));
+    let dead = dead.chain(lone.map(|stamp| (repository.tags_path(*stamp), Duration::ZERO)));
     let mut removed = false;
     for (path, least_age) in dead.chain([(repository.python_draft_path(), PYTHON_DEAD)]) {
         if ctx.age(&path).is_some_and(|age| age >= least_age) && publish::remove(ctx.fs, &path)? {

@@ -30,6 +30,8 @@ pub struct Survey {
     pub lone_dats: Vec<Stamp>,
     /// Indexes without their data file.
     pub lone_indexes: Vec<Stamp>,
+    /// Tags of a backup that is not there.
+    pub lone_tags: Vec<Stamp>,
     /// Chains whose removal has begun, and a later one is there that fits together.
     pub removing: Vec<Chain>,
     /// Chains whose removal had begun, but the one that they had to go for is not there: they count.
@@ -124,6 +126,7 @@ impl<'a> Repository<'a> {
     pub fn survey(&self) -> Result<Survey, Error> {
         let mut data = BTreeSet::new();
         let (mut dats, mut indexes, mut removing) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let mut tags = BTreeSet::new();
         for name in self.fs.list(&self.dir).map_err(vfs::Error::at(Op::List, &self.dir))? {
             if let Some(name) = BackupName::parse(&name) {
                 data.insert(name);
@@ -132,7 +135,8 @@ impl<'a> Repository<'a> {
                 Some(Companion::Dat(stamp)) => drop(dats.insert(stamp)),
                 Some(Companion::Index(stamp)) => drop(indexes.insert(stamp)),
                 Some(Companion::Removed(stamp)) => drop(removing.insert(stamp)),
-                Some(Companion::Tags(_)) | None => {}
+                Some(Companion::Tags(stamp)) => drop(tags.insert(stamp)),
+                None => {}
             }
         }
         let data_stamps: BTreeSet<Stamp> = data.iter().map(|name| name.stamp).collect();
@@ -142,6 +146,7 @@ impl<'a> Repository<'a> {
         let mut survey = self.sort_into_chains(&data, &dats, &removing);
         survey.stale_markers = stale_markers;
         survey.part_with_removed(&removing);
+        survey.lone_tags = tags.difference(&data_stamps).copied().collect();
         survey.lone_indexes = indexes.difference(&data_stamps).copied().collect();
         survey.newest = newest;
         Ok(survey)

@@ -59,22 +59,28 @@ impl Repository<'_> {
     /// The tags of the backup with this stamp.
     ///
     /// # Errors
-    /// [`Error::Tags`] where they cannot be read.
+    /// [`Error::Tags`] where they are damaged, and the system's.
     pub fn tags(&self, stamp: Stamp) -> Result<Tags, Error> {
         let path = self.tags_path(stamp);
-        let unreadable = |reason: String| Error::Tags { path: self.tags_path(stamp), reason };
         let bytes = match self.read_small(&path, LEN_LIMIT) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Tags::default()),
-            Err(error) => return Err(unreadable(error.to_string())),
+            Err(error) => return Err(Error::of_read(error, &path)),
         };
-        let text = String::from_utf8(bytes).map_err(|error| unreadable(error.to_string()))?;
+        let text = String::from_utf8(bytes)
+            .map_err(|error| Error::Tags { path: self.tags_path(stamp), reason: error.to_string() })?;
         Ok(Tags(text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()))
     }
 
-    /// Whether a backup must not be deleted: somebody holds it, or what its tags are cannot be read.
-    pub(crate) fn is_held(&self, stamp: Stamp) -> bool {
-        self.tags(stamp).map_or(true, |tags| tags.is_held())
+    /// Whether a backup must not be deleted: somebody holds it, or its tags are damaged.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn is_held(&self, stamp: Stamp) -> Result<bool, Error> {
+        match self.tags(stamp) {
+            Err(Error::Tags { .. }) => Ok(true),
+            tags => Ok(tags?.is_held()),
+        }
     }
 
     /// Makes these the tags of the backup with this stamp.

@@ -4,7 +4,9 @@ use super::Run;
 use crate::copy::pump;
 use crate::output::Output;
 use crate::{BackupName, Error, Event, Notice, Phase, Sum, indexes};
-use filestorage::{Extent, StreamWalker, Visitor, Walker};
+use filestorage::{
+    Extent, Problem, RecordData, RecordHeader, StreamWalker, TransactionHeader, Visitor, Walker,
+};
 use std::cell::Cell;
 use std::path::Path;
 use vfs::Grant;
@@ -43,6 +45,27 @@ pub(super) enum IfUnsound {
     Stop,
 }
 
+/// Counts what it hands on.
+struct Counting<'a> {
+    visitor: &'a mut dyn Visitor,
+    transaction_count: u64,
+}
+
+impl Visitor for Counting<'_> {
+    fn transaction(&mut self, header: &TransactionHeader) {
+        self.transaction_count += 1;
+        self.visitor.transaction(header);
+    }
+
+    fn record(&mut self, header: &RecordHeader, data: RecordData) {
+        self.visitor.record(header, data);
+    }
+
+    fn problem(&mut self, problem: Problem) {
+        self.visitor.problem(problem);
+    }
+}
+
 impl Run<'_> {
     /// Copies the bytes of the new backup from the source, walking along.
     pub(super) fn copy(
@@ -61,14 +84,16 @@ impl Run<'_> {
         ctx.tell(&Event::Began { phase: Phase::BackingUp, total_len: Some(len) });
         let mut pieces = source.pieces(ctx, new.start_pos, end_pos);
         let next = |piece: &mut [u8]| if is_over.get() { Ok(0) } else { pieces(piece) };
+        let mut counting = Counting { visitor, transaction_count: 0 };
         let (_, sum) = pump(next, |piece| {
-            walk.feed(piece, visitor);
+            walk.feed(piece, &mut counting);
             is_over.set(if_unsound == IfUnsound::Stop && walk.has_stopped());
             output.append(piece)?;
             ctx.tell(&Event::Advanced(piece.len() as u64));
             Ok(())
         })?;
         ctx.tell(&Event::Ended);
+        ctx.tell(&Event::Copied { transaction_count: counting.transaction_count });
         Ok(Copied { output, sum, walk })
     }
 

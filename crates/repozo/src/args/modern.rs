@@ -61,6 +61,11 @@ pub enum Verb {
     /// Tell what a database is made of: by class, by size, by day, and what a pack would free.
     #[command(after_help = "Example: repozo stats /srv/zope/Data.fs --html /tmp/stats.html")]
     Stats(StatsArgs),
+    /// Back up a database: a full backup or an increment, whichever is right.
+    ///
+    /// The same as -B. Exit status: 0 all is backed up, 4 refused, 11 another run is at work.
+    #[command(after_help = "Example: repozo backup -r /srv/backups /srv/zope/Data.fs --quick --gzip")]
+    Backup(BackupArgs),
     /// Restore a database as it was behind any transaction, with its index.
     ///
     /// Of all backups that reach it the oldest ones are used, since packs have removed least from those. Every file is
@@ -81,6 +86,11 @@ pub enum Verb {
     /// beside the backups, for list and status. Exit status: 0 sound, 3 problems found.
     #[command(after_help = "Example: repozo verify -r /srv/backups --max-duration 30m")]
     Verify(VerifyArgs),
+    /// Tell how old the newest backup is, what is not backed up, and what is wrong.
+    ///
+    /// Exit status: 0 all is well, 3 it is not.
+    #[command(after_help = "Example: repozo status -r /srv/backups --file /srv/zope/Data.fs --max-age 26h")]
+    Status(StatusArgs),
     /// Remove the backups that a policy does not keep: whole chains, and the ends of chains.
     ///
     /// The newest backup stays whatever the policy is, and no chain goes unless a newer one is seen to be sound. Without
@@ -150,6 +160,8 @@ impl Verb {
             Verb::Salvage(_) | Verb::Index(_) => return None,
             Verb::Restore(args) => (false, &mut args.place.repository),
             Verb::List(args) => (false, &mut args.place.repository),
+            Verb::Backup(args) => (false, &mut args.place.repository),
+            Verb::Status(args) => (false, &mut args.place.repository),
             Verb::Verify(args) => (false, &mut args.place.repository),
             Verb::Forget(args) => (false, &mut args.place.repository),
             Verb::Tag(args) => (false, &mut args.place.repository),

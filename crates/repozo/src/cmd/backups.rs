@@ -1,9 +1,12 @@
 //! The verbs that work on a repository.
 
+mod backup;
 mod forget;
+mod hook;
 mod list;
 mod notes;
 mod restore;
+mod status;
 mod tags;
 mod timeline;
 mod verify;
@@ -28,6 +31,8 @@ pub(super) fn execute(verb: &Verb, desk: &Desk<'_>, out: &mut dyn Write) -> Resu
         Verb::Tag(args) => tags::tag(args, desk, out),
         Verb::Hold(args) => tags::hold(args, true, desk, out),
         Verb::Unhold(args) => tags::hold(args, false, desk, out),
+        Verb::Backup(args) => backup::run(args, desk, out),
+        Verb::Status(args) => status::run(args, desk, out),
         // All others are answered before.
         _ => Ok(0),
     }

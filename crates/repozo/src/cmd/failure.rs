@@ -11,6 +11,8 @@ pub(crate) enum Failure {
     NoDatabase { path: PathBuf, error: filestorage::Error },
     /// What was asked for is not there, and nothing but that could be told on standard output.
     Absent(String),
+    /// A command that was to be run did not do what it should.
+    Command(String),
     /// What was found cannot be written.
     Output(io::Error),
 }
@@ -33,7 +35,7 @@ impl Failure {
         match self {
             Failure::Common(error) => report::text(error),
             Failure::NoDatabase { path, error } => report::one_line(&format!("{}: {error}", path.display())),
-            Failure::Absent(text) => text.clone(),
+            Failure::Absent(text) | Failure::Command(text) => report::one_line(text),
             Failure::Output(error) => report::output_text(error),
         }
     }

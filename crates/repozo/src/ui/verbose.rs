@@ -62,7 +62,8 @@ pub(crate) fn lines(event: &Event<'_>) -> Vec<String> {
             vec![format!("{}: this file system cannot lock; nothing keeps a second run out", dir.display())]
         }
         // Told in other ways.
-        Event::Verified { .. }
+        Event::Copied { .. }
+        | Event::Verified { .. }
         | Event::Problem(_)
         | Event::Notice(_)
         | Event::Began { .. }

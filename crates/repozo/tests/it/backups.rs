@@ -1,7 +1,9 @@
 //! The verbs that work on a repository, besides `restore`.
 
+mod backup;
 mod forget;
 mod list;
+mod status;
 mod verify;
 
 use crate::common::{args, ours};

@@ -85,6 +85,10 @@ fn every_field_of_every_line_is_documented_and_no_other() {
     documented.insert(("history".to_owned(), "record".to_owned()), of_dump);
     let of_restored = documented[&("restore".to_owned(), "restored".to_owned())].clone();
     documented.insert(("restore".to_owned(), "plan".to_owned()), of_restored);
+    let of_tag = documented[&("tag".to_owned(), "tags".to_owned())].clone();
+    for verb in ["hold", "unhold"] {
+        documented.insert((verb.to_owned(), "tags".to_owned()), of_tag.clone());
+    }
     let findings = documented.remove(&("check".to_owned(), "finding".to_owned())).unwrap();
     let (all, mut seen) = (documented.len(), BTreeSet::new());
     let dir = tempfile::tempdir().unwrap();
@@ -117,6 +121,12 @@ fn every_field_of_every_line_is_documented_and_no_other() {
         "dump bad-plen.fs",
         "stats bad-plen.fs",
         "salvage bad-plen.fs NEW",
+        "backup -r REPOSITORY undo.fs",
+        "status -r REPOSITORY --file undo.fs",
+        "tag -r REPOSITORY newest a-tag",
+        "hold -r REPOSITORY newest",
+        "unhold -r REPOSITORY newest",
+        "forget -r REPOSITORY --keep-last 1",
         "list -r REPOSITORY",
         "list -r GAPS",
         "verify -r REPOSITORY",

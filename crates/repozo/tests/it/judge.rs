@@ -40,6 +40,8 @@ pub(crate) struct Known {
     pub(crate) in_flight: Option<State>,
     /// Whether Python's repozo was at it, which leaves files that belong to no backup: they are set aside.
     pub(crate) by_python: bool,
+    /// Whether backups between others were to go: the state of their date is then that of one before them.
+    pub(crate) forgets: bool,
     /// Whether the power went behind Python's repozo, which syncs neither names nor indexes: the backup in
     /// flight may be listed and gone. What is wrong has to be told then, and cannot be healed.
     pub(crate) lossy: bool,
@@ -171,7 +173,8 @@ impl Site<'_> {
         for State { date, bytes } in &known.deletable {
             let ran = self.recover(&["-D", date]);
             // Python leaves no trace of what it deletes: the state before it is the newest then.
-            let mut before = known.deletable.iter().filter(|state| known.lossy && state.date < *date);
+            let may_be_before = known.lossy || known.forgets;
+            let mut before = known.states().filter(|state| may_be_before && state.date < *date);
             let right = ran.stdout == **bytes || before.any(|state| *state.bytes == ran.stdout);
             ensure(ran.status != 0 || right, 'a', || {
                 format!("{date}, half deleted, restores to other bytes with status 0")

@@ -1,6 +1,6 @@
 use crate::args::duration::parse_duration;
 use crate::args::moment::Moment;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use classic::Stamp;
 use filestorage::Tid;
 use std::path::PathBuf;
@@ -36,6 +36,96 @@ pub struct RestoreArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// One JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `repozo backup`
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// The database.
+    #[arg(value_name = "DATAFS")]
+    pub file: PathBuf,
+    /// Where the backups are.
+    #[command(flatten)]
+    pub place: RepositoryArgs,
+    /// Make a full backup in any case.
+    #[arg(long)]
+    pub full: bool,
+    /// Compare only the last backup with the database, and a few places of the others.
+    #[arg(long)]
+    pub quick: bool,
+    /// Compress.
+    #[arg(long)]
+    pub gzip: bool,
+    /// Wait up to SECONDS for another run to end.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, hide_default_value = true)]
+    pub wait: u64,
+    /// Run this in a shell first; if it fails, nothing is backed up.
+    #[arg(long, value_name = "COMMAND")]
+    pub hook_before: Option<String>,
+    /// Run this in a shell behind a backup; if it fails, so does the run, and the backup is made.
+    #[arg(long, value_name = "COMMAND")]
+    pub hook_after: Option<String>,
+    /// Run this in a shell if the backup fails, or the command before it.
+    #[arg(long, value_name = "COMMAND")]
+    pub hook_failed: Option<String>,
+    /// Stop a command that takes longer than TIME, as 10m; it has failed then.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "1h")]
+    pub hook_timeout: Duration,
+    /// One JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `repozo status`
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Where the backups are.
+    #[command(flatten)]
+    pub place: RepositoryArgs,
+    /// The live database: tell what it has that is not backed up.
+    #[arg(short, long, value_name = "DATAFS")]
+    pub file: Option<PathBuf>,
+    /// It is a problem if what is not backed up, or without --file the newest backup, is older than TIME, as 26h.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub max_age: Option<Duration>,
+    /// For a program that watches.
+    #[arg(long, conflicts_with = "json")]
+    pub format: Option<StatusFormat>,
+    /// Write a page as well, with the backups along time; it needs no network.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// One JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Whose text is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StatusFormat {
+    /// A line and an exit status as of a plugin of Nagios: 0 all is well, 2 it is not, 3 it cannot be told.
+    Nagios,
+    /// Metrics, for the textfile collector of Prometheus' node exporter.
+    Prometheus,
+}
+
+/// `repozo drill`
+#[derive(Debug, Args)]
+pub struct DrillArgs {
+    /// Where the backups are.
+    #[command(flatten)]
+    pub place: RepositoryArgs,
+    /// The state of this moment, a date, "2 hours ago", or a tid; or the backup with this name. The newest without it.
+    #[arg(long, value_name = "WHEN")]
+    pub at: Option<Moment>,
+    /// Restore into a new directory in DIR, which needs room for the database; it is removed at the end.
+    #[arg(long, value_name = "DIR")]
+    pub scratch: PathBuf,
+    /// Also open it with ZODB, as this Python has it: nothing of this program takes part in that.
+    #[arg(long, value_name = "PYTHON")]
+    pub python: Option<PathBuf>,
+    /// One JSON object a line.
     #[arg(long)]
     pub json: bool,
 }

@@ -73,8 +73,11 @@ fn without_apply_it_is_only_told_and_why() {
     assert_eq!(room.names(), before);
     let told = text(&ran);
     let rows: Vec<_> = told.lines().skip(1).map(|line| line.split_whitespace().last().unwrap()).collect();
-    assert_eq!(&rows[..5], ["remove", "remove", "remove", "daily", "daily"], "{told}");
-    assert!(told.contains("newest, latest transaction, daily"), "{told}");
+    assert_eq!(&rows[..5], ["remove", "remove", "remove", "upon", "daily"], "{told}");
+    assert!(
+        told.contains("newest, latest transaction, daily\n") && told.contains("daily, built upon\n"),
+        "{told}"
+    );
     assert!(told.ends_with("--apply does it\n") && told.contains("would remove 3 backups of 5"), "{told}");
     let lines = room.lines("forget", &["--keep-daily", "2"]);
     let summary = of_type(&lines, "summary")[0];

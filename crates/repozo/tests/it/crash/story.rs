@@ -246,7 +246,7 @@ impl World {
         let (ran, kept) = self.site().forget();
         ran.expect_success();
         let (acknowledged, deletable) = before.into_iter().partition(|state| kept.contains(&state.date));
-        let known = Known { acknowledged, deletable, ..Known::default() };
+        let known = Known { acknowledged, deletable, forgets: true, ..Known::default() };
         Act { during: known.clone(), after: known, target: None }
     }
 

@@ -87,6 +87,7 @@ const TOLERATED: &[Tolerated] = &[
             "openat repository",
             "fsync repository",
             "unlink repository/STAMP.index",
+            "unlink repository/STAMP.tags",
             "unlink DATA",
             "unlink repository/STAMP.dat.removed",
             "unlink repository/STAMP.deltafs.HEX.part",

@@ -48,6 +48,7 @@ pub(crate) fn litter(fs: &dyn Fs, repository: &Path, sets_aside: bool) -> Vec<St
     let listed = String::from_utf8_lossy(&listed);
     let belongs = |name: &String| match extension(name) {
         ".fs" | ".fsz" | ".deltafs" | ".deltafsz" | ".dat" => true,
+        ".tags" => is_data(stamp(name)),
         ".index" => is_data(stamp(name)) || listed.contains(stamp(name)),
         other => sets_aside && other.ends_with(".unlisted"),
     };

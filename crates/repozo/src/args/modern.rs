@@ -91,6 +91,13 @@ pub enum Verb {
     /// Exit status: 0 all is well, 3 it is not.
     #[command(after_help = "Example: repozo status -r /srv/backups --file /srv/zope/Data.fs --max-age 26h")]
     Status(StatusArgs),
+    /// Prove that a backup restores: restore it into scratch space, check it, and open it with ZODB if a Python is given.
+    ///
+    /// Exit status: 0 it restores and nothing is wrong with it, 3 something is.
+    #[command(
+        after_help = "Example: repozo drill -r /srv/backups --scratch /var/tmp --python /srv/zope/bin/python"
+    )]
+    Drill(DrillArgs),
     /// Remove the backups that a policy does not keep: whole chains, and the ends of chains.
     ///
     /// The newest backup stays whatever the policy is, and no chain goes unless a newer one is seen to be sound. Without
@@ -160,6 +167,7 @@ impl Verb {
             Verb::Salvage(_) | Verb::Index(_) => return None,
             Verb::Restore(args) => (false, &mut args.place.repository),
             Verb::List(args) => (false, &mut args.place.repository),
+            Verb::Drill(args) => (false, &mut args.place.repository),
             Verb::Backup(args) => (false, &mut args.place.repository),
             Verb::Status(args) => (false, &mut args.place.repository),
             Verb::Verify(args) => (false, &mut args.place.repository),

@@ -1,6 +1,7 @@
 //! The verbs that work on a repository.
 
 mod backup;
+mod drill;
 mod forget;
 mod hook;
 mod list;
@@ -33,6 +34,7 @@ pub(super) fn execute(verb: &Verb, desk: &Desk<'_>, out: &mut dyn Write) -> Resu
         Verb::Unhold(args) => tags::hold(args, false, desk, out),
         Verb::Backup(args) => backup::run(args, desk, out),
         Verb::Status(args) => status::run(args, desk, out),
+        Verb::Drill(args) => drill::run(args, desk, out),
         // All others are answered before.
         _ => Ok(0),
     }

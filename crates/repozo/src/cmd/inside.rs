@@ -16,12 +16,13 @@ mod stats;
 mod tail;
 mod words;
 
-use crate::args::modern::{Source, Verb};
+use crate::args::modern::{CheckArgs, RefsArgs, Source, Verb};
 use crate::cmd::desk::Desk;
 use crate::cmd::failure::Failure;
 use crate::report::FOUND;
 use opened::{Opened, Watched};
 use std::io::{self, Write};
+use std::path::Path;
 use vfs::ReadAt;
 
 /// The exit status of a look that found nothing wrong, or something.
@@ -66,6 +67,23 @@ fn look<T>(
     // What a signal stopped looks like a failed read.
     ctx.interrupt.check()?;
     looked.map_err(|error| Failure::of(error, opened.path().to_owned()))
+}
+
+/// Checks the database at `path` as `check` and `refs` do, and tells what they tell; whether both find nothing.
+///
+/// # Errors
+/// When it cannot be read or the output not written.
+pub(super) fn examine(
+    path: &Path,
+    json: bool,
+    desk: &Desk<'_>,
+    out: &mut dyn Write,
+) -> Result<bool, Failure> {
+    let args = CheckArgs { source: Source::of_file(path), deep: false, json };
+    let checked = look(desk, &args.source, |watched| check::run(&args, &desk.ctx, watched, out))?;
+    let args = RefsArgs { source: Source::of_file(path), garbage: false, blobs: None, json, format: None };
+    let referred = refs::run(&args, desk, out)?;
+    Ok(checked == 0 && referred == 0)
 }
 
 fn output(written: io::Result<()>) -> Result<(), inspect::Error> {

@@ -1,6 +1,7 @@
 //! The verbs that work on a repository, besides `restore`.
 
 mod backup;
+mod drill;
 mod forget;
 mod list;
 mod status;

@@ -76,7 +76,7 @@ fn hook(
     let Some(command) = command else { return Ok(()) };
     facts.push(("REPOZO_REPOSITORY", args.place.dir().into()));
     facts.push(("REPOZO_FILE", args.file.clone().into()));
-    Hook { name, command, timeout: args.hook_timeout, facts }.run(&desk.ctx)
+    Hook::of_shell(name, command, facts, args.hook_timeout).run(&desk.ctx)
 }
 
 /// What a backup did.

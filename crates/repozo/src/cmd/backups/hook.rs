@@ -1,12 +1,13 @@
-//! Commands of the user's, run in a shell in a process group of their own.
+//! Commands of the user's, run in a process group of their own.
 
 use crate::cmd::failure::Failure;
 use classic::{Context, Interrupt};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 use wait_timeout::ChildExt;
@@ -16,22 +17,43 @@ const POLL: Duration = Duration::from_millis(200);
 /// How long a command may take to end when it is asked to.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A command and what it is told in its environment.
-pub(super) struct Hook<'a> {
-    pub(super) name: &'static str,
-    pub(super) command: &'a str,
-    pub(super) timeout: Duration,
-    pub(super) facts: Vec<(&'static str, OsString)>,
+/// A command and how long it may take.
+pub(super) struct Hook {
+    /// What it is in messages.
+    shown: String,
+    command: Command,
+    timeout: Duration,
 }
 
-impl Hook<'_> {
+impl Hook {
+    /// A line for the shell, which the option `name` gave, with facts in its environment.
+    pub(super) fn of_shell(
+        name: &str,
+        line: &str,
+        facts: Vec<(&'static str, OsString)>,
+        timeout: Duration,
+    ) -> Hook {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", line]).envs(facts);
+        Hook { shown: format!("{name} \"{line}\""), command, timeout }
+    }
+
+    /// A program with its arguments.
+    pub(super) fn of_program(program: &Path, args: &[&OsStr], timeout: Duration) -> Hook {
+        let mut command = Command::new(program);
+        command.args(args);
+        Hook { shown: program.display().to_string(), command, timeout }
+    }
+
     /// Runs it to its end. What it prints goes to standard error.
     ///
     /// # Errors
     /// Where it cannot be run, fails, or takes too long; an interruption, which ends it.
-    pub(super) fn run(&self, ctx: &Context<'_>) -> Result<(), Failure> {
-        let failed = |what: String| Failure::Command(format!("{} \"{}\" {what}", self.name, self.command));
-        let mut child = self.start().map_err(|error| failed(format!("cannot be run: {error}")))?;
+    pub(super) fn run(mut self, ctx: &Context<'_>) -> Result<(), Failure> {
+        let shown = self.shown;
+        let failed = |what: String| Failure::Command(format!("{shown} {what}"));
+        let started = self.command.stdin(Stdio::null()).stdout(io::stderr()).process_group(0).spawn();
+        let mut child = started.map_err(|error| failed(format!("cannot be run: {error}")))?;
         let ended = wait(&mut child, ctx.interrupt, self.timeout);
         match ended.map_err(|error| failed(format!("cannot be waited for: {error}")))? {
             Some(status) if status.success() => Ok(()),
@@ -42,16 +64,6 @@ impl Hook<'_> {
                 Err(failed(format!("was stopped: it took longer than {} seconds", self.timeout.as_secs())))
             }
         }
-    }
-
-    fn start(&self) -> io::Result<Child> {
-        Command::new("/bin/sh")
-            .args(["-c", self.command])
-            .envs(self.facts.iter().map(|(name, value)| (*name, value)))
-            .stdin(Stdio::null())
-            .stdout(io::stderr())
-            .process_group(0)
-            .spawn()
     }
 }
 

@@ -28,6 +28,9 @@ pub(super) struct Notes {
     /// The last verification that read all.
     #[serde(default)]
     pub(super) verify: Option<RunNote>,
+    /// The last drill.
+    #[serde(default)]
+    pub(super) drill: Option<RunNote>,
     /// When a backup ended last that left nothing to be backed up.
     #[serde(default)]
     pub(super) backup: Option<Timestamp>,

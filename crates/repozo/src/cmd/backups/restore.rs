@@ -9,6 +9,7 @@ use classic::{RestorePlan, RestoreRequest, Wanted, plan_restore, restore};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::Write;
+use std::path::Path;
 
 /// `repozo restore`; the exit status.
 ///
@@ -28,7 +29,12 @@ pub(super) fn run(args: &RestoreArgs, desk: &Desk<'_>, out: &mut dyn Write) -> R
         Some(target) if !args.dry_run => restore(&desk.ctx, &request, target)?,
         _ => plan_restore(&desk.ctx, &request)?,
     };
-    let told = if args.json { plan_json(args, &plan).to_string() } else { plan_text(args, desk, &plan) };
+    let message_type = if args.dry_run { "plan" } else { "restored" };
+    let told = if args.json {
+        plan_json(message_type, args.output.as_deref(), &plan).to_string()
+    } else {
+        plan_text(args, desk, &plan)
+    };
     writeln!(out, "{told}").map_err(Failure::Output)?;
     Ok(0)
 }
@@ -70,13 +76,14 @@ fn plan_text(args: &RestoreArgs, desk: &Desk<'_>, plan: &RestorePlan) -> String 
     text
 }
 
-fn plan_json(args: &RestoreArgs, plan: &RestorePlan) -> Value {
+/// A state that was restored, or is to be, for programs.
+pub(super) fn plan_json(message_type: &str, output: Option<&Path>, plan: &RestorePlan) -> Value {
     let RestorePlan { files, read_len, data_len, last, next, is_packed } = plan;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     json_line(
-        if args.dry_run { "plan" } else { "restored" },
+        message_type,
         json!({
-            "output": args.output.as_ref().map(|target| target.display().to_string()),
+            "output": output.map(|target| target.display().to_string()),
             "files": files.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "read_len": read_len,
             "len": data_len,

@@ -105,6 +105,10 @@ fn as_text(facts: &Facts, desk: &Desk<'_>) -> String {
         None => "last verification of all: not known".to_owned() + &never,
         Some(time) => format!("last verification of all: {}{never}", seconds(time, zone)),
     });
+    lines.push(facts.drilled.map_or_else(
+        || "last drill: not known".to_owned(),
+        |time| format!("last drill: {}", seconds(time, zone)),
+    ));
     lines.extend(facts.problems.iter().map(|problem| format!("problem: {problem}")));
     lines.iter().map(|line| one_line(line) + "\n").collect()
 }
@@ -151,6 +155,7 @@ fn as_json(facts: &Facts) -> Value {
             "stored_len": facts.stored_len,
             "never_verified": facts.unverified_count,
             "verified": facts.verified.map(|time| time.to_string()),
+            "drilled": facts.drilled.map(|time| time.to_string()),
             "problems": facts.problems,
         }),
     )

@@ -22,6 +22,8 @@ pub(super) struct Facts {
     /// The last verification that read all.
     pub(super) verified: Option<Timestamp>,
     pub(super) unverified_count: u64,
+    /// The last drill.
+    pub(super) drilled: Option<Timestamp>,
     pub(super) problems: Vec<String>,
     /// When backups were made, and which of them are fulls.
     pub(super) moments: Vec<(Stamp, bool)>,
@@ -57,6 +59,7 @@ impl Facts {
             verified: notes.verify.as_ref().map(|run| run.time),
             unverified_count: backups().filter(|backup| notes.verified(&backup.part).is_none()).count()
                 as u64,
+            drilled: notes.drill.as_ref().map(|run| run.time),
             problems: problems(&found, notes),
             moments: moments(&found),
         };
@@ -104,6 +107,9 @@ fn problems(found: &Inventory, notes: &Notes) -> Vec<String> {
     problems.extend(found.strays.iter().map(|name| format!("{name}: its full backup is missing")));
     if let Some(run) = notes.verify.as_ref().filter(|run| run.problem_count > 0) {
         problems.push(format!("the last verification found {}: repozo verify tells them", run.problem_count));
+    }
+    if notes.drill.as_ref().is_some_and(|run| run.problem_count > 0) {
+        problems.push("the last drill failed: repozo drill tells why".to_owned());
     }
     problems
 }

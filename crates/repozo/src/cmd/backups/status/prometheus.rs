@@ -45,6 +45,11 @@ pub(super) fn metrics(dir: &Path, facts: &Facts) -> String {
             "When all backups were verified last.",
             facts.verified.map(seconds_of),
         ),
+        (
+            "last_drill_timestamp_seconds",
+            "When a backup was restored and checked last.",
+            facts.drilled.map(seconds_of),
+        ),
         ("problems", "What is wrong; 0 if all is well.", Some(facts.problems.len().to_string())),
     ];
     let mut text = String::new();

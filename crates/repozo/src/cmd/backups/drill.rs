@@ -1,0 +1,146 @@
+use super::hook::Hook;
+use super::notes::{Notes, RunNote};
+use super::restore::plan_json;
+use crate::args::modern::DrillArgs;
+use crate::cmd::desk::Desk;
+use crate::cmd::failure::Failure;
+use crate::cmd::inside::examine;
+use crate::cmd::inside::opened::wanted;
+use crate::cmd::json_line::json_line;
+use crate::report::{FOUND, is_finding, text};
+use crate::ui::figures::bytes;
+use crate::ui::time::of_tid;
+use classic::{RestorePlan, RestoreRequest, Wanted, restore};
+use serde_json::json;
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use vfs::Op;
+
+/// Opens a database as a server does, and loads its root.
+const OPENS: &str = "
+import sys
+from ZODB.DB import DB
+from ZODB.FileStorage import FileStorage
+db = DB(FileStorage(sys.argv[1], read_only=True))
+print('ZODB opened it: %d objects, root %r' % (db.objectCount(), sorted(map(str, db.open().root()))))
+db.close()
+";
+/// ZODB reads all of the index, and no more of the database than it is asked for.
+const OPENS_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// `repozo drill`; the exit status.
+///
+/// # Errors
+/// Where there is no room, or no such state; that a backup does not restore is none, but what was to be found out.
+pub(super) fn run(args: &DrillArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
+    let mut found = Found::default();
+    let drilled = drill(args, desk, &mut found, out);
+    // An interrupted drill, or one without room, proves nothing.
+    drilled?;
+    let is_well = found.is_well();
+    let mut notes = Notes::load(desk, args.place.dir());
+    notes.drill = Some(RunNote { time: desk.now.timestamp(), problem_count: u64::from(!is_well) });
+    notes.save(desk, args.place.dir());
+    let told = if args.json { found.json().to_string() } else { found.text() };
+    writeln!(out, "{told}").map_err(Failure::Output)?;
+    Ok(if is_well { 0 } else { FOUND })
+}
+
+fn drill(args: &DrillArgs, desk: &Desk<'_>, found: &mut Found, out: &mut dyn Write) -> Result<(), Failure> {
+    let scratch = tempfile::Builder::new()
+        .prefix("repozo-drill-")
+        .tempdir_in(&args.scratch)
+        .map_err(|error| in_scratch(args, error))?;
+    let target = scratch.path().join("Data.fs");
+    let wanted = args.at.as_ref().map_or(Wanted::Newest, |moment| wanted(moment, &desk.now));
+    let request = RestoreRequest { repository: args.place.dir().to_owned(), wanted, even_packed: false };
+    match restore(&desk.ctx, &request, &target) {
+        Ok(plan) => tell_restored(args, desk, &plan, out).map_err(Failure::Output)?,
+        Err(error) if is_finding(&error) => return tell_problem(args, &text(&error), out),
+        Err(error) => return Err(error.into()),
+    }
+    found.restored = true;
+    found.sound = examine(&target, args.json, desk, out)?;
+    if let Some(python) = &args.python {
+        found.opened = Some(open(python, &target, args, desk, out)?);
+    }
+    scratch.close().map_err(|error| in_scratch(args, error))
+}
+
+/// Whether ZODB opens it.
+fn open(
+    python: &Path,
+    target: &Path,
+    args: &DrillArgs,
+    desk: &Desk<'_>,
+    out: &mut dyn Write,
+) -> Result<bool, Failure> {
+    // What was told so far comes first.
+    out.flush().map_err(Failure::Output)?;
+    let words = [OsStr::new("-c"), OsStr::new(OPENS), target.as_os_str()];
+    match Hook::of_program(python, &words, OPENS_TIMEOUT).run(&desk.ctx) {
+        Ok(()) => Ok(true),
+        Err(Failure::Command(what)) => tell_problem(args, &what, out).map(|()| false),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn in_scratch(args: &DrillArgs, error: io::Error) -> Failure {
+    let path: PathBuf = args.scratch.clone();
+    Failure::Common(vfs::Error::new(Op::Create, &path, error).into())
+}
+
+fn tell_restored(
+    args: &DrillArgs,
+    desk: &Desk<'_>,
+    plan: &RestorePlan,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    if args.json {
+        return writeln!(out, "{}", plan_json("restored", None, plan));
+    }
+    let last = plan.last.as_ref().map_or_else(
+        || "without a transaction".to_owned(),
+        |(last, _)| format!("the last transaction of {}", of_tid(last.tid, &desk.now.zone)),
+    );
+    writeln!(out, "restored {}, {last}", bytes(plan.data_len))
+}
+
+fn tell_problem(args: &DrillArgs, problem: &str, out: &mut dyn Write) -> Result<(), Failure> {
+    let told = if args.json {
+        json_line("problem", json!({ "message": problem })).to_string()
+    } else {
+        format!("problem: {problem}")
+    };
+    writeln!(out, "{told}").map_err(Failure::Output)
+}
+
+/// What a drill found.
+#[derive(Default)]
+struct Found {
+    restored: bool,
+    /// Whether `check` and `refs` found nothing.
+    sound: bool,
+    /// Whether ZODB opened it, if it was to.
+    opened: Option<bool>,
+}
+
+impl Found {
+    fn is_well(&self) -> bool {
+        self.restored && self.sound && self.opened != Some(false)
+    }
+
+    fn text(&self) -> String {
+        match (self.is_well(), self.restored) {
+            (true, _) => "the drill succeeded".to_owned(),
+            (false, true) => "the drill failed: it restores, but something is wrong with it".to_owned(),
+            (false, false) => "the drill failed: it does not restore".to_owned(),
+        }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        json_line("drill", json!({ "restored": self.restored, "sound": self.sound, "opened": self.opened }))
+    }
+}

@@ -78,7 +78,7 @@ pub use repository::Repository;
 pub use restore::{RestorePlan, RestoreRequest, plan_restore, restore, verify_state};
 pub use retention::{Period, Policy, Reason};
 pub use stamp::{Limit, Stamp};
-pub use state::State;
+pub use state::{State, chain_states};
 pub use sum::Sum;
 pub use tags::{Tags, change_tags};
 pub use timeline::Wanted;

@@ -1,6 +1,7 @@
+use crate::recover::hold;
 use crate::restore::Chosen;
 use crate::timeline::Wanted;
-use crate::{ChainReader, Context, Error, Notice, Repository};
+use crate::{BackupName, ChainReader, Context, Error, Notice, Repository};
 use std::io;
 use vfs::{Head, Lock, ReadAt};
 
@@ -30,6 +31,29 @@ impl<'a> State<'a> {
         let reader = ChainReader::new(ctx.fs, repository, &found.parts);
         Ok(State { bytes: Head::new(reader, found.end_pos), _reading: lock })
     }
+}
+
+/// The chains of a repository, oldest first, each as far as its files fit together, with the full that it begins with.
+///
+/// # Errors
+/// [`Error::NoFiles`], and what the system says.
+pub fn chain_states<'a>(
+    ctx: &Context<'a>,
+    repository: &'a Repository<'a>,
+) -> Result<Vec<(BackupName, State<'a>)>, Error> {
+    let survey = repository.survey()?;
+    let state = |chain: &crate::Chain| {
+        let reading = hold(ctx, &repository.path_of(chain.full));
+        let parts = chain.tile().parts;
+        let end_pos = parts.last()?.end_pos;
+        let reader = ChainReader::new(ctx.fs, repository, &parts);
+        Some((chain.full, State { bytes: Head::new(reader, end_pos), _reading: reading }))
+    };
+    let states: Vec<_> = survey.chains.iter().filter_map(state).collect();
+    if states.is_empty() {
+        return Err(Error::NoFiles { before: None, covered: survey.covered() });
+    }
+    Ok(states)
 }
 
 impl ReadAt for State<'_> {

@@ -4,7 +4,7 @@ mod backups;
 mod inside;
 
 pub use backups::*;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 pub use inside::*;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ pub enum Verb {
     /// Exit status: 0 shown, 3 it is not there, cannot be read, or something is lost.
     #[command(after_help = "Example: repozo cat 0x1f /srv/zope/Data.fs --at 2026-11-24-18-30")]
     Cat(CatArgs),
-    /// List the transactions.
+    /// List the transactions; with -r those of all chains, each once, and with --at as well those of that state.
     #[command(after_help = "Example: repozo log /srv/zope/Data.fs --since 2026-11-24 --user admin")]
     Log(LogArgs),
     /// List the last transactions, newest first.
@@ -115,6 +115,12 @@ pub enum Verb {
     /// Let a backup go that was held.
     #[command(after_help = "Example: repozo unhold -r /srv/backups 2026-11-24-03-00-00")]
     Unhold(HoldArgs),
+    /// Print the completions of a shell, to be put where it looks for them.
+    #[command(after_help = "Example: repozo completion bash")]
+    Completion(CompletionArgs),
+    /// Print a manual page: of all, or of a verb.
+    #[command(after_help = "Example: repozo man restore")]
+    Man(ManArgs),
     /// Make a new database of what can be read of a damaged one.
     ///
     /// Every sound transaction is copied; what is skipped is told. The old file is only read. Exit status: 0 all was
@@ -127,6 +133,27 @@ pub enum Verb {
     /// scans the whole database first.
     #[command(after_help = "Example: repozo index --rebuild /srv/zope/Data.fs")]
     Index(IndexArgs),
+}
+
+/// `repozo completion`
+#[derive(Debug, Args)]
+pub struct CompletionArgs {
+    /// The shell.
+    pub shell: clap_complete::Shell,
+}
+
+/// `repozo man`
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// The verb.
+    #[arg(value_parser = parse_verb)]
+    pub verb: Option<String>,
+}
+
+fn parse_verb(text: &str) -> Result<String, String> {
+    let command = Modern::command();
+    let found = command.find_subcommand(text).map(|verb| verb.get_name().to_owned());
+    found.ok_or_else(|| "there is no such verb; repozo help lists all".to_owned())
 }
 
 /// Whether these arguments begin with a verb. Nothing that Python's repozo accepts does.
@@ -164,7 +191,7 @@ impl Verb {
             Verb::Tail(args) => args.source.named(),
             Verb::Dump(args) => args.source.named(),
             Verb::Stats(args) => args.source.named(),
-            Verb::Salvage(_) | Verb::Index(_) => return None,
+            Verb::Salvage(_) | Verb::Index(_) | Verb::Completion(_) | Verb::Man(_) => return None,
             Verb::Restore(args) => (false, &mut args.place.repository),
             Verb::List(args) => (false, &mut args.place.repository),
             Verb::Drill(args) => (false, &mut args.place.repository),

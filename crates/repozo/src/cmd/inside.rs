@@ -20,6 +20,7 @@ use crate::args::modern::{CheckArgs, RefsArgs, Source, Verb};
 use crate::cmd::desk::Desk;
 use crate::cmd::failure::Failure;
 use crate::report::FOUND;
+use classic::Context;
 use opened::{Opened, Watched};
 use std::io::{self, Write};
 use std::path::Path;
@@ -42,7 +43,7 @@ pub(super) fn execute(verb: &Verb, desk: &Desk<'_>, out: &mut dyn Write) -> Opti
         Verb::Referrers(args) => look(desk, &args.source, |watched| graph::referrers(args, watched, out)),
         Verb::History(args) => look(desk, &args.source, |watched| history::run(args, watched, out)),
         Verb::Cat(args) => cat::run(args, desk, out),
-        Verb::Log(args) => look(desk, &args.source, |watched| log::run(args, &desk.now, watched, out)),
+        Verb::Log(args) => log::run(args, desk, out),
         Verb::Tail(args) => look(desk, &args.source, |watched| tail::run(args, &desk.now, watched, out)),
         Verb::Dump(args) => look(desk, &args.source, |watched| dump::run(args, watched, out)),
         Verb::Stats(args) => stats::run(args, desk, out),
@@ -61,12 +62,22 @@ fn look<T>(
     let ctx = &desk.ctx;
     let repository = opened::repository(ctx, source)?;
     let opened = Opened::open(ctx, &desk.now, source, repository.as_ref())?;
-    let watched = Watched::new(ctx, &opened);
+    look_at(ctx, &opened, opened.path(), work)
+}
+
+/// Has somebody look at what is at `path`.
+fn look_at<T>(
+    ctx: &Context<'_>,
+    source: &dyn ReadAt,
+    path: &Path,
+    work: impl FnOnce(&dyn ReadAt) -> Result<T, inspect::Error>,
+) -> Result<T, Failure> {
+    let watched = Watched::new(ctx, source);
     let looked = work(&watched);
     drop(watched);
     // What a signal stopped looks like a failed read.
     ctx.interrupt.check()?;
-    looked.map_err(|error| Failure::of(error, opened.path().to_owned()))
+    looked.map_err(|error| Failure::of(error, path.to_owned()))
 }
 
 /// Checks the database at `path` as `check` and `refs` do, and tells what they tell; whether both find nothing.

@@ -5,6 +5,7 @@ mod desk;
 mod failure;
 mod inside;
 mod json_line;
+mod paper;
 
 use crate::args::classic::{Action, Invocation};
 use crate::args::modern::Verb;
@@ -57,9 +58,11 @@ pub(crate) fn execute_verb(
     let ui = Ui::new(stderr, false, session.is_terminal);
     let desk = Desk::new(session, &ui);
     let mut output = BufWriter::new(stdout);
-    let done = match inside::execute(verb, &desk, &mut output) {
-        Some(looked) => looked,
-        None => backups::execute(verb, &desk, &mut output),
+    let done = match verb {
+        Verb::Completion(args) => paper::completion(args, &mut output),
+        Verb::Man(args) => paper::man(args, &mut output),
+        verb => inside::execute(verb, &desk, &mut output)
+            .unwrap_or_else(|| backups::execute(verb, &desk, &mut output)),
     };
     let flushed = output.flush();
     match done.and_then(|status| flushed.map(|()| status).map_err(Failure::Output)) {

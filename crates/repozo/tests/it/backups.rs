@@ -4,6 +4,7 @@ mod backup;
 mod drill;
 mod forget;
 mod list;
+mod log;
 mod status;
 mod verify;
 

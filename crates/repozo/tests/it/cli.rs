@@ -2,6 +2,7 @@
 
 mod dates;
 mod endings;
+mod paper;
 mod paths;
 mod recovering;
 mod refusals;

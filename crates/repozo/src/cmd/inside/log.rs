@@ -1,50 +1,109 @@
-use super::output;
 use super::words::{lost_json, lost_text, transaction_json};
-use crate::args::modern::LogArgs;
+use super::{look, look_at, output};
+use crate::args::modern::{LogArgs, Source};
 use crate::args::moment::Now;
+use crate::cmd::desk::Desk;
+use crate::cmd::failure::Failure;
 use crate::report::one_line;
 use crate::ui::time::of_tid;
-use filestorage::Status;
+use classic::{BackupName, Repository, chain_states};
+use filestorage::{Status, Tid};
 use inspect::{Error, LogEntry, LogFilter, log};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
-use std::io::Write;
+use std::io::{self, Write};
 use vfs::ReadAt;
 
-/// `repozo log`; the exit status.
+/// `repozo log`; the exit status. Of backups it is what all chains have, unless a moment is given.
 ///
 /// # Errors
 /// When the source cannot be read or the output not written.
-pub(super) fn run(args: &LogArgs, now: &Now, source: &dyn ReadAt, out: &mut dyn Write) -> Result<u8, Error> {
-    let filter = LogFilter {
-        since: args.since.as_ref().map(|moment| moment.tid(now)),
-        until: args.until.as_ref().map(|moment| moment.tid(now)),
-        oid: args.oid,
-        user: args.user.as_ref().map(|user| user.clone().into_bytes()),
-    };
-    let limit = args.limit.unwrap_or(usize::MAX);
-    let line = |entry: &LogEntry| {
-        if args.json { entry_json(entry).to_string() } else { entry_text(entry, &now.zone) }
-    };
-    let (mut is_whole, mut told_count) = (true, 0);
-    // Newest first: as many as are told are held, as lines.
-    let mut lines = VecDeque::new();
-    log(source, &filter, &mut |entry| {
-        is_whole &= !matches!(entry, LogEntry::Lost(_));
-        told_count += 1;
-        if args.reverse {
-            lines.push_front(line(&entry));
-            lines.truncate(limit);
-        } else if told_count <= limit {
-            output(writeln!(out, "{}", line(&entry)))?;
+pub(super) fn run(args: &LogArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
+    let mut telling = Telling::new(args, &desk.now, out);
+    match &args.source {
+        Source { repository: Some(dir), at: None, .. } => {
+            let repository = Repository::open(desk.ctx.fs, dir)?;
+            for (full, state) in chain_states(&desk.ctx, &repository)? {
+                let path = repository.path_of(full);
+                look_at(&desk.ctx, &state, &path, |chain| telling.tell(chain, Some(full)))?;
+            }
         }
-        Ok(())
-    })?;
-    for line in lines {
-        output(writeln!(out, "{line}"))?;
+        source => look(desk, source, |database| telling.tell(database, None))?,
     }
-    Ok(super::status(is_whole))
+    telling.finish().map_err(Failure::Output)
+}
+
+/// The telling of transactions, each once, however many chains have it.
+struct Telling<'a> {
+    args: &'a LogArgs,
+    filter: LogFilter,
+    zone: &'a TimeZone,
+    out: &'a mut dyn Write,
+    is_whole: bool,
+    told_count: usize,
+    /// Those that chains before this one have, in order.
+    told: Vec<Tid>,
+    /// Newest first: as many as are told are held, as lines.
+    lines: VecDeque<String>,
+}
+
+impl<'a> Telling<'a> {
+    fn new(args: &'a LogArgs, now: &'a Now, out: &'a mut dyn Write) -> Telling<'a> {
+        let filter = LogFilter {
+            since: args.since.as_ref().map(|moment| moment.tid(now)),
+            until: args.until.as_ref().map(|moment| moment.tid(now)),
+            oid: args.oid,
+            user: args.user.as_ref().map(|user| user.clone().into_bytes()),
+        };
+        let (told, lines) = (Vec::new(), VecDeque::new());
+        Telling { args, filter, zone: &now.zone, out, is_whole: true, told_count: 0, told, lines }
+    }
+
+    /// Tells what one source has besides what those before it had.
+    fn tell(&mut self, source: &dyn ReadAt, chain: Option<BackupName>) -> Result<(), Error> {
+        let filter = self.filter.clone();
+        let mut of_this = Vec::new();
+        log(source, &filter, &mut |entry| {
+            match &entry {
+                LogEntry::Lost(_) => self.is_whole = false,
+                LogEntry::Transaction { header, .. } if chain.is_some() => {
+                    if self.told.binary_search(&header.tid).is_ok() {
+                        return Ok(());
+                    }
+                    of_this.push(header.tid);
+                }
+                LogEntry::Transaction { .. } => {}
+            }
+            self.tell_entry(&entry, chain)
+        })?;
+        self.told.append(&mut of_this);
+        self.told.sort_unstable();
+        Ok(())
+    }
+
+    fn tell_entry(&mut self, entry: &LogEntry, chain: Option<BackupName>) -> Result<(), Error> {
+        let limit = self.args.limit.unwrap_or(usize::MAX);
+        self.told_count += 1;
+        if !self.args.reverse && self.told_count > limit {
+            return Ok(());
+        }
+        let line =
+            if self.args.json { entry_json(entry, chain).to_string() } else { entry_text(entry, self.zone) };
+        if !self.args.reverse {
+            return output(writeln!(self.out, "{line}"));
+        }
+        self.lines.push_front(line);
+        self.lines.truncate(limit);
+        Ok(())
+    }
+
+    fn finish(self) -> io::Result<u8> {
+        for line in self.lines {
+            writeln!(self.out, "{line}")?;
+        }
+        Ok(super::status(self.is_whole))
+    }
 }
 
 /// One line for people.
@@ -64,8 +123,8 @@ pub(super) fn entry_text(entry: &LogEntry, zone: &TimeZone) -> String {
 }
 
 /// One line for programs.
-pub(super) fn entry_json(entry: &LogEntry) -> Value {
-    match entry {
+pub(super) fn entry_json(entry: &LogEntry, chain: Option<BackupName>) -> Value {
+    let mut told = match entry {
         LogEntry::Transaction { header, metadata, records_count } => {
             let mut told = transaction_json(header, metadata);
             told["records"] = json!(records_count);
@@ -73,7 +132,9 @@ pub(super) fn entry_json(entry: &LogEntry) -> Value {
             told
         }
         LogEntry::Lost(lost) => lost_json(lost),
-    }
+    };
+    told["chain"] = json!(chain.map(|full| full.to_string()));
+    told
 }
 
 /// The status in a word.

@@ -21,7 +21,7 @@ pub(super) fn run(args: &TailArgs, now: &Now, source: &dyn ReadAt, out: &mut dyn
             (Some(TailFormat::Fstail), LogEntry::Transaction { header, metadata, .. }) => {
                 as_fstail(source, header, metadata)?
             }
-            _ if args.json => entry_json(&entry).to_string() + "\n",
+            _ if args.json => entry_json(&entry, None).to_string() + "\n",
             _ => entry_text(&entry, &now.zone) + "\n",
         };
         output(out.write_all(text.as_bytes()))

@@ -78,8 +78,8 @@ fn a_plain_chain_a_compressed_one_and_the_database_give_the_same_answers() {
                 );
             }
         }
-        let newest = run(&args!["log", "--json", site.path("state-2.fs")]);
-        assert_eq!(site.inside("log", &[]), newest, "{flags}");
+        let newest = run(&args!["dump", "--json", site.path("state-2.fs")]);
+        assert!(site.inside("dump", &[]) == newest, "{flags}");
     }
 }
 

@@ -6,7 +6,7 @@ VENV := .venv
 # Where cargo puts what it builds.
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
-.PHONY: all help build venv have-strace test bench bench-scale bench-inside crash crash-deep differential live fuzz damage strace mutants lint demo clean
+.PHONY: all help build venv have-strace test bench bench-scale bench-inside crash crash-deep differential live fuzz damage strace mutants lint demo wheel try-wheel clean
 
 all: build
 
@@ -26,6 +26,7 @@ help:
 	@echo 'make bench-scale  what is large in one respect, and the growth of time with the size: ROUNDS=3, ONLY='
 	@echo 'make bench-inside  the verbs that look inside, and ZODB tools: SIZE=1G, ROUNDS=3, ONLY='
 	@echo 'make demo    backups and recoveries of a sample database'
+	@echo 'make wheel   the program as a wheel, for pip; make try-wheel installs it beside ZODB'
 	@echo 'make venv    the Python environment of the tests'
 	@echo 'make clean   remove what was built'
 
@@ -105,6 +106,17 @@ bench-inside: build venv
 	$(VENV)/bin/python bench/inside.py --ours '$(TARGET)/release/repozo' --python $(VENV)/bin/python \
 		--work '$(TARGET)/bench' --size '$(or $(SIZE),1G)' --rounds '$(or $(ROUNDS),3)' --only='$(ONLY)' \
 		$(if $(ONLY),,--write docs/PERFORMANCE.md)
+
+# A wheel that puts the program into an environment of Python's.
+wheel: $(VENV)/.maturin
+	$(VENV)/bin/maturin build --release --quiet --compatibility linux --out '$(TARGET)/wheels'
+
+$(VENV)/.maturin: $(VENV)/.stamp
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'maturin>=1.9,<2'
+	touch $@
+
+try-wheel: wheel
+	sh packaging/try-wheel.sh '$(VENV)/bin/python' '$(TARGET)/wheels'
 
 demo: build
 	REPOZO='$(TARGET)/release/repozo' sh demo/run.sh

@@ -60,6 +60,6 @@ For -V / --verify:
 
 Exit status: 0 done or nothing to do, 1 failed, 128+N stopped by signal N.
 
-Verbs: restore any transaction; look inside with check, refs, why, referrers,
-history, cat, log, tail, dump, stats, salvage, index. See: repozo help
+Verbs: backup, restore (any transaction), list, verify, drill, forget, status;
+check, refs, log and others that look inside. See: repozo help
 ";

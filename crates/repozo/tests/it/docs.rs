@@ -181,3 +181,46 @@ fn every_field_of_every_line_is_documented_and_no_other() {
     let rare = ["index", "unnamed-blob", "skipped-undone"];
     assert!(never.iter().all(|(_, kind)| rare.contains(&kind.as_str())) && all > 30, "{never:?} of {all}");
 }
+
+/// The commands of a page with what they print, in the order of the page.
+fn examples(text: &str) -> Vec<(String, String)> {
+    let blocks = text.split("```").skip(1).step_by(2);
+    let mut examples: Vec<(String, String)> = Vec::new();
+    for line in blocks.filter(|block| block.starts_with("\n$ ")).flat_map(|block| block[1..].lines()) {
+        match (line.strip_prefix("$ "), examples.last_mut()) {
+            (Some(command), _) => examples.push((command.to_owned(), String::new())),
+            (None, Some((_, printed))) => *printed += &format!("{line}\n"),
+            (None, None) => unreachable!("a block begins with a command"),
+        }
+    }
+    examples
+}
+
+/// In a directory with a database of ZODB's, `Data.fs`, and its backup of 14 November 2023, 22:40, in `backups`, each command
+/// of the pages prints what they say.
+#[test]
+fn the_commands_of_the_pages_print_what_they_say() {
+    for page in ["RESTORE", "MONITORING", "RETENTION"] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        std::fs::create_dir(path("backups")).unwrap();
+        std::fs::copy(testkit::data("samples").join("undo.fs"), path("Data.fs")).unwrap();
+        let clock = TestClock::at(1_700_001_600);
+        ours(&clock, &args!["-B", "-r", path("backups"), "-f", path("Data.fs")]).expect_success();
+        let text = std::fs::read_to_string(testkit::root().join(format!("docs/{page}.md"))).unwrap();
+        let examples = examples(&text);
+        assert!(!examples.is_empty(), "{page}");
+        for (command, expected) in examples {
+            let words = command.strip_prefix("repozo ").unwrap_or_else(|| panic!("{page}: {command}"));
+            let ran = crate::common::binary()
+                .args(words.split(' '))
+                .current_dir(dir.path())
+                .env("TZ", "UTC")
+                .output()
+                .unwrap();
+            let printed = String::from_utf8(ran.stdout).unwrap() + str::from_utf8(&ran.stderr).unwrap();
+            let expected: Vec<&str> = expected.trim_end().lines().collect();
+            assert_eq!(printed.trim_end().lines().collect::<Vec<_>>(), expected, "{page}: {command}");
+        }
+    }
+}

@@ -77,7 +77,7 @@ fn settle_all(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) -
         go_on(ctx, settle(ctx, repository, survey, chain))?;
     }
     for name in &survey.strays {
-        go_on(ctx, set_aside(ctx, repository, *name))?;
+        go_on(ctx, set_aside(ctx, repository, &repository.path_of(name)))?;
     }
     repository.survey()
 }
@@ -187,7 +187,7 @@ fn settle(
         && chain.files == [chain.full]
         && (stands_inside(survey, chain) || misnamed(ctx, repository, survey, chain.full)?.is_some())
     {
-        return set_aside(ctx, repository, chain.full);
+        return set_aside(ctx, repository, &repository.path_of(chain.full));
     }
     let tiling = chain.tile();
     if let Some(lines) = torn_lines(chain) {
@@ -211,7 +211,7 @@ fn settle(
                 ctx.notice(Notice::Adopted(repository.path_of(name)));
             }
             None if name == chain.full => return Ok(()),
-            None => set_aside(ctx, repository, name)?,
+            None => set_aside(ctx, repository, &repository.path_of(name))?,
         }
     }
     Ok(())
@@ -352,17 +352,20 @@ impl Visitor for Evidence {
     }
 }
 
-/// Gives a data file that belongs to no chain a name that no tool takes for a data file.
-fn set_aside(ctx: &Context<'_>, repository: &Repository<'_>, name: BackupName) -> Result<(), Error> {
-    let path = repository.path_of(name);
-    let to = free_name(ctx, &path);
-    let synced = publish::rename_new(ctx.fs, &path, &to)?;
+/// Gives a file that belongs to no chain a name that no tool takes for one of a repository.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn set_aside(ctx: &Context<'_>, repository: &Repository<'_>, path: &Path) -> Result<(), Error> {
+    let to = free_name(ctx, path);
+    let synced = publish::rename_new(ctx.fs, path, &to)?;
     ctx.note_sync(synced, repository.dir());
-    ctx.notice(Notice::SetAside { path, to });
+    ctx.notice(Notice::SetAside { path: path.to_owned(), to });
     Ok(())
 }
 
-fn free_name(ctx: &Context<'_>, path: &Path) -> PathBuf {
+/// A name for what is set aside, which nothing has.
+pub(crate) fn free_name(ctx: &Context<'_>, path: &Path) -> PathBuf {
     let named = |suffix: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);

@@ -106,6 +106,12 @@ pub enum Verb {
         after_help = "Example: repozo forget -r /srv/backups --keep-daily 7 --keep-weekly 4 --keep-monthly 12 --apply"
     )]
     Forget(ForgetArgs),
+    /// Mend a repository whose lists and files do not fit together; nothing is deleted.
+    ///
+    /// Lists that are missing or damaged are made from what the files prove of themselves; what cannot be used is set
+    /// aside. Exit status: 0 nothing is wrong, or it was mended; 3 something is wrong.
+    #[command(after_help = "Example: repozo repair -r /srv/backups")]
+    Repair(RepairArgs),
     /// Give a backup tags, for forget --keep-tag.
     #[command(after_help = "Example: repozo tag -r /srv/backups newest before-upgrade")]
     Tag(TagArgs),
@@ -199,6 +205,7 @@ impl Verb {
             Verb::Status(args) => (false, &mut args.place.repository),
             Verb::Verify(args) => (false, &mut args.place.repository),
             Verb::Forget(args) => (false, &mut args.place.repository),
+            Verb::Repair(args) => (false, &mut args.place.repository),
             Verb::Tag(args) => (false, &mut args.place.repository),
             Verb::Hold(args) | Verb::Unhold(args) => (false, &mut args.place.repository),
         };

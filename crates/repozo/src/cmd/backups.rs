@@ -6,6 +6,7 @@ mod forget;
 mod hook;
 mod list;
 mod notes;
+mod repair;
 mod restore;
 mod status;
 mod tags;
@@ -35,6 +36,7 @@ pub(super) fn execute(verb: &Verb, desk: &Desk<'_>, out: &mut dyn Write) -> Resu
         Verb::Backup(args) => backup::run(args, desk, out),
         Verb::Status(args) => status::run(args, desk, out),
         Verb::Drill(args) => drill::run(args, desk, out),
+        Verb::Repair(args) => repair::run(args, desk, out),
         // All others are answered before.
         _ => Ok(0),
     }

@@ -5,6 +5,7 @@ mod drill;
 mod forget;
 mod list;
 mod log;
+mod repair;
 mod status;
 mod verify;
 

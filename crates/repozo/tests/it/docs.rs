@@ -127,6 +127,7 @@ fn every_field_of_every_line_is_documented_and_no_other() {
         "status -r REPOSITORY --file undo.fs",
         "drill -r REPOSITORY --scratch SCRATCH",
         "drill -r GAPS --scratch SCRATCH",
+        "repair -r REPOSITORY",
         "tag -r REPOSITORY newest a-tag",
         "hold -r REPOSITORY newest",
         "unhold -r REPOSITORY newest",
@@ -200,7 +201,7 @@ fn examples(text: &str) -> Vec<(String, String)> {
 /// of the pages prints what they say.
 #[test]
 fn the_commands_of_the_pages_print_what_they_say() {
-    for page in ["RESTORE", "MONITORING", "RETENTION"] {
+    for page in ["RESTORE", "MONITORING", "RETENTION", "REPAIR"] {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
         std::fs::create_dir(path("backups")).unwrap();

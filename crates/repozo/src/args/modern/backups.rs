@@ -206,6 +206,23 @@ pub struct ForgetArgs {
     pub json: bool,
 }
 
+/// `repozo repair`
+#[derive(Debug, Args)]
+pub struct RepairArgs {
+    /// Where the backups are.
+    #[command(flatten)]
+    pub place: RepositoryArgs,
+    /// Do it; without it, and without a terminal to ask on, it is only told.
+    #[arg(long)]
+    pub apply: bool,
+    /// Wait up to SECONDS for another run to end.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, hide_default_value = true)]
+    pub wait: u64,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `repozo tag`
 #[derive(Debug, Args)]
 pub struct TagArgs {

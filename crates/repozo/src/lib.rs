@@ -4,6 +4,7 @@ pub mod args;
 mod ask;
 mod clock;
 mod cmd;
+pub mod config;
 mod report;
 mod signals;
 mod ui;
@@ -13,11 +14,13 @@ pub use clock::SystemClock;
 pub use signals::catch_signals;
 
 use args::classic::{Action, ArgumentError, Invocation};
+use args::modern::Surroundings;
 use classic::{Clock, Interrupt};
+use config::Config;
 use jiff::tz::TimeZone;
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use vfs::Fs;
 
 /// Asks a question; whether the answer is yes.
@@ -39,6 +42,8 @@ pub struct Session<'a> {
     pub zone: TimeZone,
     /// What `REPOZO_REPOSITORY` says.
     pub repository: Option<PathBuf>,
+    /// Where the configuration may be; a later one goes before an earlier one.
+    pub config_paths: Vec<PathBuf>,
 }
 
 /// Runs one invocation; its exit status.
@@ -86,7 +91,11 @@ fn run_verb(
     stdout: &mut dyn Write,
     stderr: &mut (dyn Write + Send),
 ) -> u8 {
-    match args::modern::parse(args, session.repository.as_deref()) {
+    let profile = |name: &str, named: Option<&Path>| {
+        Config::read(session.fs, &session.config_paths, named)?.profile(name).cloned()
+    };
+    let surroundings = Surroundings { repository: session.repository.as_deref(), profile: &profile };
+    match args::modern::parse(args, &surroundings) {
         Ok(modern) => cmd::execute_verb(&modern.verb, session, stdout, stderr),
         Err(told) if told.use_stderr() => {
             print(stderr, &told.render().to_string());

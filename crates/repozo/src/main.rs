@@ -3,6 +3,7 @@
 use classic::Interrupt;
 use repozo::{Session, SystemClock, ask_terminal, catch_signals, run};
 use std::io::{IsTerminal, stderr, stdin, stdout};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[expect(clippy::disallowed_methods, reason = "argv and the environment are read here and nowhere else")]
@@ -20,6 +21,16 @@ fn main() -> ExitCode {
         ask: is_asked.then_some(&ask_terminal),
         zone: jiff::tz::TimeZone::system(),
         repository: std::env::var_os("REPOZO_REPOSITORY").filter(|dir| !dir.is_empty()).map(Into::into),
+        config_paths: config_paths(),
     };
     ExitCode::from(run(&program, &args.collect::<Vec<_>>(), &session, &mut stdout().lock(), &mut stderr()))
+}
+
+/// `/etc/repozo.toml`, and that of the user.
+#[expect(clippy::disallowed_methods, reason = "the environment is read here and nowhere else")]
+fn config_paths() -> Vec<PathBuf> {
+    let dir = |name: &str| std::env::var_os(name).filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    let of_user = dir("XDG_CONFIG_HOME").or_else(|| dir("HOME").map(|home| home.join(".config")));
+    let of_user = of_user.map(|dir| dir.join("repozo.toml"));
+    std::iter::once(PathBuf::from("/etc/repozo.toml")).chain(of_user).collect()
 }

@@ -2,6 +2,7 @@
 
 pub mod classic;
 mod duration;
+pub(crate) use duration::parse_duration;
 mod getopt;
 /// The help text.
 pub mod help;

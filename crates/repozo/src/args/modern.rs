@@ -3,7 +3,9 @@
 mod backups;
 mod inside;
 
+use crate::config::Profile;
 pub use backups::*;
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 pub use inside::*;
 use std::ffi::{OsStr, OsString};
@@ -112,6 +114,14 @@ pub enum Verb {
     /// aside. Exit status: 0 nothing is wrong, or it was mended; 3 something is wrong.
     #[command(after_help = "Example: repozo repair -r /srv/backups")]
     Repair(RepairArgs),
+    /// Do what a profile says: back up, forget what is not to be kept, and tell the status.
+    ///
+    /// For cron and timers. It stops at what fails; nothing is forgotten behind a backup that failed.
+    #[command(after_help = "Example: repozo run -P plone")]
+    Run(RunArgs),
+    /// Show the configuration as it was read, with the files that it stands in.
+    #[command(after_help = "Example: repozo show-config")]
+    ShowConfig(ShowConfigArgs),
     /// Give a backup tags, for forget --keep-tag.
     #[command(after_help = "Example: repozo tag -r /srv/backups newest before-upgrade")]
     Tag(TagArgs),
@@ -168,19 +178,56 @@ pub fn has_verb(args: &[OsString]) -> bool {
     args.first().is_some_and(|word| is_verb(word))
 }
 
-/// Parses the arguments behind the program's name; `repository` is the one where none is named, and no database.
+/// Finds the profile of a name, in a configuration if one is named; or a line that says what is wrong.
+pub type FindProfile<'a> = dyn Fn(&str, Option<&Path>) -> Result<Profile, String> + 'a;
+
+/// What stands in for what is not given.
+pub struct Surroundings<'a> {
+    /// The repository, of the environment.
+    pub repository: Option<&'a Path>,
+    /// Finds a profile.
+    pub profile: &'a FindProfile<'a>,
+}
+
+/// Parses the arguments behind the program's name. What is given there goes before the environment, and that before the
+/// profile.
 ///
 /// # Errors
 /// What cannot be meant, and requests for help.
-pub fn parse(args: &[OsString], repository: Option<&Path>) -> Result<Modern, clap::Error> {
+pub fn parse(args: &[OsString], surroundings: &Surroundings<'_>) -> Result<Modern, clap::Error> {
     let words = std::iter::once(OsString::from("repozo")).chain(args.iter().cloned());
     let mut modern = Modern::try_parse_from(words)?;
+    let wrong = |kind, text: &str| Modern::command().error(kind, text);
+    let mut profile = Profile::default();
+    if let Some(RepositoryArgs { profile: Some(name), config, .. }) = modern.verb.place() {
+        profile = (surroundings.profile)(name, config.as_deref())
+            .map_err(|text| wrong(ErrorKind::InvalidValue, &text))?;
+    }
     if let Some(named) = modern.verb.unnamed() {
-        *named = repository.map(Path::to_owned);
+        *named = surroundings.repository.map(Path::to_owned).or_else(|| profile.repository.clone());
         if named.is_none() {
             let text = "neither a database nor a repository is named: give DATAFS, or -r DIR, or set REPOZO_REPOSITORY";
-            return Err(Modern::command().error(clap::error::ErrorKind::MissingRequiredArgument, text));
+            return Err(wrong(ErrorKind::MissingRequiredArgument, text));
         }
+    }
+    match &mut modern.verb {
+        Verb::Backup(args) => {
+            args.complete(&profile);
+            if args.source.is_none() {
+                let text = "no database is named: give DATAFS, or -P with a profile that has a source";
+                return Err(wrong(ErrorKind::MissingRequiredArgument, text));
+            }
+        }
+        Verb::Forget(args) => {
+            args.complete(&profile);
+            if !args.has_rule {
+                let text =
+                    "no rule is given: --keep-last, --keep-daily, ..., or -P with a profile that has one";
+                return Err(wrong(ErrorKind::MissingRequiredArgument, text));
+            }
+        }
+        Verb::Status(args) => args.complete(&profile),
+        _ => {}
     }
     Ok(modern)
 }
@@ -197,25 +244,37 @@ impl Verb {
             Verb::Tail(args) => args.source.named(),
             Verb::Dump(args) => args.source.named(),
             Verb::Stats(args) => args.source.named(),
-            Verb::Salvage(_) | Verb::Index(_) | Verb::Completion(_) | Verb::Man(_) => return None,
-            Verb::Restore(args) => (false, &mut args.place.repository),
-            Verb::List(args) => (false, &mut args.place.repository),
-            Verb::Drill(args) => (false, &mut args.place.repository),
-            Verb::Backup(args) => (false, &mut args.place.repository),
-            Verb::Status(args) => (false, &mut args.place.repository),
-            Verb::Verify(args) => (false, &mut args.place.repository),
-            Verb::Forget(args) => (false, &mut args.place.repository),
-            Verb::Repair(args) => (false, &mut args.place.repository),
-            Verb::Tag(args) => (false, &mut args.place.repository),
-            Verb::Hold(args) | Verb::Unhold(args) => (false, &mut args.place.repository),
+            verb => (false, &mut verb.place()?.repository),
         };
         (!file && repository.is_none()).then_some(repository)
+    }
+
+    /// The repository that it works on, if it does on one.
+    fn place(&mut self) -> Option<&mut RepositoryArgs> {
+        Some(match self {
+            Verb::Backup(args) => &mut args.place,
+            Verb::Restore(args) => &mut args.place,
+            Verb::List(args) => &mut args.place,
+            Verb::Verify(args) => &mut args.place,
+            Verb::Drill(args) => &mut args.place,
+            Verb::Status(args) => &mut args.place,
+            Verb::Forget(args) => &mut args.place,
+            Verb::Repair(args) => &mut args.place,
+            Verb::Tag(args) => &mut args.place,
+            Verb::Hold(args) | Verb::Unhold(args) => &mut args.place,
+            _ => return None,
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Where nothing stands in for anything.
+    fn nowhere() -> Surroundings<'static> {
+        Surroundings { repository: None, profile: &|name, _| Err(format!("no profile {name}")) }
+    }
 
     fn words(line: &str) -> Vec<OsString> {
         line.split(' ').map(OsString::from).collect()
@@ -233,7 +292,9 @@ mod tests {
             let example = verb.get_after_help().unwrap().to_string();
             let line = example.strip_prefix("Example: repozo ").unwrap();
             assert!(line.starts_with(verb.get_name()), "{example}");
-            parse(&words(line), None).unwrap();
+            let profile = Profile { repository: Some("/srv/backups".into()), ..Profile::default() };
+            let surroundings = Surroundings { repository: None, profile: &|_, _| Ok(profile.clone()) };
+            parse(&words(line), &surroundings).unwrap();
         }
     }
 
@@ -284,7 +345,7 @@ mod tests {
             ("index Data.fs --check", true),
             ("index Data.fs --check --rebuild", false),
         ] {
-            assert_eq!(parse(&words(line), None).is_ok(), is_right, "{line}");
+            assert_eq!(parse(&words(line), &nowhere()).is_ok(), is_right, "{line}");
         }
     }
 }

@@ -8,6 +8,7 @@ mod list;
 mod notes;
 mod repair;
 mod restore;
+mod run;
 mod status;
 mod tags;
 mod timeline;
@@ -37,6 +38,8 @@ pub(super) fn execute(verb: &Verb, desk: &Desk<'_>, out: &mut dyn Write) -> Resu
         Verb::Status(args) => status::run(args, desk, out),
         Verb::Drill(args) => drill::run(args, desk, out),
         Verb::Repair(args) => repair::run(args, desk, out),
+        Verb::Run(args) => run::run(args, desk, out),
+        Verb::ShowConfig(args) => run::show_config(args, desk, out),
         // All others are answered before.
         _ => Ok(0),
     }

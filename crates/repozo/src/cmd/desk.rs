@@ -1,8 +1,11 @@
 use crate::args::moment::Now;
+use crate::cmd::failure::Failure;
+use crate::config::Config;
 use crate::report::one_line;
 use crate::ui::{Lines, Ui};
 use crate::{Ask, Session};
 use classic::Context;
+use std::path::{Path, PathBuf};
 
 /// What a verb works with, besides its arguments.
 pub(crate) struct Desk<'a> {
@@ -11,17 +14,32 @@ pub(crate) struct Desk<'a> {
     pub(crate) now: Now,
     ui: &'a dyn Lines,
     ask: Option<Ask<'a>>,
+    config_paths: &'a [PathBuf],
 }
 
 impl<'a> Desk<'a> {
     /// One where `ui` is told what happens.
-    pub(crate) fn new<'s>(session: &Session<'a>, ui: &'a Ui<'s>) -> Desk<'a>
+    pub(crate) fn new<'s>(session: &'a Session<'a>, ui: &'a Ui<'s>) -> Desk<'a>
     where
         's: 'a,
     {
         let ctx =
             Context { fs: session.fs, clock: session.clock, observer: ui, interrupt: session.interrupt };
-        Desk { ctx, now: Now { time: session.clock.now(), zone: session.zone.clone() }, ui, ask: session.ask }
+        Desk {
+            ctx,
+            now: Now { time: session.clock.now(), zone: session.zone.clone() },
+            ui,
+            ask: session.ask,
+            config_paths: &session.config_paths,
+        }
+    }
+
+    /// The configuration, at `named` or where it may be.
+    ///
+    /// # Errors
+    /// One line that says what is wrong with it.
+    pub(crate) fn config(&self, named: Option<&Path>) -> Result<Config, Failure> {
+        Config::read(self.ctx.fs, self.config_paths, named).map_err(Failure::Command)
     }
 
     /// Whether there is somebody to be asked.

@@ -5,6 +5,7 @@ mod drill;
 mod forget;
 mod list;
 mod log;
+mod profile;
 mod repair;
 mod status;
 mod verify;

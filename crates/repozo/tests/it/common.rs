@@ -32,8 +32,16 @@ fn run_in_process<S: AsRef<OsStr>>(
     let args: Vec<OsString> = args.iter().map(|arg| arg.as_ref().to_owned()).collect();
     let interrupt = Interrupt::default();
     let zone = jiff::tz::TimeZone::UTC;
-    let session =
-        Session { fs, clock, interrupt: &interrupt, is_terminal: false, ask, zone, repository: None };
+    let session = Session {
+        fs,
+        clock,
+        interrupt: &interrupt,
+        is_terminal: false,
+        ask,
+        zone,
+        repository: None,
+        config_paths: Vec::new(),
+    };
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let status = run("repozo".as_ref(), &args, &session, &mut stdout, &mut stderr);
     Ran { status, stdout, stderr: String::from_utf8(stderr).unwrap() }

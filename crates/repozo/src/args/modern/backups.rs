@@ -1,17 +1,24 @@
-use crate::args::duration::parse_duration;
 use crate::args::moment::Moment;
+use crate::args::parse_duration;
+use crate::config::Profile;
 use clap::{Args, ValueEnum};
 use classic::Stamp;
 use filestorage::Tid;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A repository.
 #[derive(Debug, Args)]
 pub struct RepositoryArgs {
-    /// The directory of the backups; without it, what REPOZO_REPOSITORY says.
+    /// The directory of the backups; without it, what REPOZO_REPOSITORY says, or the profile.
     #[arg(short, long, value_name = "DIR")]
     pub repository: Option<PathBuf>,
+    /// What is not given is as this profile of the configuration says.
+    #[arg(short = 'P', long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Read this configuration instead of /etc/repozo.toml and ~/.config/repozo.toml.
+    #[arg(long, value_name = "FILE", requires = "profile")]
+    pub config: Option<PathBuf>,
 }
 
 /// `repozo restore`
@@ -43,9 +50,9 @@ pub struct RestoreArgs {
 /// `repozo backup`
 #[derive(Debug, Args)]
 pub struct BackupArgs {
-    /// The database.
+    /// The database; without it, that of the profile.
     #[arg(value_name = "DATAFS")]
-    pub file: PathBuf,
+    pub source: Option<PathBuf>,
     /// Where the backups are.
     #[command(flatten)]
     pub place: RepositoryArgs,
@@ -70,9 +77,9 @@ pub struct BackupArgs {
     /// Run this in a shell if the backup fails, or the command before it.
     #[arg(long, value_name = "COMMAND")]
     pub hook_failed: Option<String>,
-    /// Stop a command that takes longer than TIME, as 10m; it has failed then.
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "1h")]
-    pub hook_timeout: Duration,
+    /// Stop a command that takes longer than TIME, as 10m, or 1h without it; it has failed then.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub hook_timeout: Option<Duration>,
     /// One JSON object.
     #[arg(long)]
     pub json: bool,
@@ -166,35 +173,37 @@ pub struct VerifyArgs {
 
 /// `repozo forget`
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("policy").required(true).multiple(true))]
 pub struct ForgetArgs {
     /// Where the backups are.
     #[command(flatten)]
     pub place: RepositoryArgs,
     /// Keep the last COUNT backups.
-    #[arg(long, value_name = "COUNT", default_value_t = 0, hide_default_value = true, group = "policy")]
-    pub keep_last: usize,
+    #[arg(long, value_name = "COUNT")]
+    pub keep_last: Option<usize>,
     /// Keep the last backup of each of COUNT hours.
-    #[arg(long, value_name = "COUNT", default_value_t = 0, hide_default_value = true, group = "policy")]
-    pub keep_hourly: usize,
+    #[arg(long, value_name = "COUNT")]
+    pub keep_hourly: Option<usize>,
     /// Keep the last backup of each of COUNT days.
-    #[arg(long, value_name = "COUNT", default_value_t = 0, hide_default_value = true, group = "policy")]
-    pub keep_daily: usize,
+    #[arg(long, value_name = "COUNT")]
+    pub keep_daily: Option<usize>,
     /// Keep the last backup of each of COUNT weeks.
-    #[arg(long, value_name = "COUNT", default_value_t = 0, hide_default_value = true, group = "policy")]
-    pub keep_weekly: usize,
+    #[arg(long, value_name = "COUNT")]
+    pub keep_weekly: Option<usize>,
     /// Keep the last backup of each of COUNT months.
-    #[arg(long, value_name = "COUNT", default_value_t = 0, hide_default_value = true, group = "policy")]
-    pub keep_monthly: usize,
+    #[arg(long, value_name = "COUNT")]
+    pub keep_monthly: Option<usize>,
     /// Keep the last backup of each of COUNT years.
-    #[arg(long, value_name = "COUNT", default_value_t = 0, hide_default_value = true, group = "policy")]
-    pub keep_yearly: usize,
+    #[arg(long, value_name = "COUNT")]
+    pub keep_yearly: Option<usize>,
     /// Keep all that are no older than TIME, as 14d.
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, group = "policy")]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub keep_within: Option<Duration>,
     /// Keep all with this tag; may be given several times.
-    #[arg(long, value_name = "TAG", group = "policy")]
+    #[arg(long, value_name = "TAG")]
     pub keep_tag: Vec<String>,
+    /// Whether any rule was given, be it one that keeps nothing.
+    #[arg(skip)]
+    pub has_rule: bool,
     /// Remove them; without it, and without a terminal to ask on, it is only told.
     #[arg(long)]
     pub apply: bool,
@@ -221,6 +230,91 @@ pub struct RepairArgs {
     /// One JSON object a line.
     #[arg(long)]
     pub json: bool,
+}
+
+impl BackupArgs {
+    /// Takes from a profile what was not given.
+    pub fn complete(&mut self, profile: &Profile) {
+        self.source = self.source.take().or_else(|| profile.source.clone());
+        self.quick |= profile.quick;
+        self.gzip |= profile.gzip;
+        self.wait = if self.wait == 0 { profile.wait } else { self.wait };
+        self.hook_before = self.hook_before.take().or_else(|| profile.hook_before.clone());
+        self.hook_after = self.hook_after.take().or_else(|| profile.hook_after.clone());
+        self.hook_failed = self.hook_failed.take().or_else(|| profile.hook_failed.clone());
+        self.hook_timeout = self.hook_timeout.or_else(|| length_of(profile.hook_timeout.as_ref()));
+    }
+
+    /// The database; the parser sees to it that there is one.
+    pub fn file(&self) -> &Path {
+        self.source.as_deref().unwrap_or(Path::new(""))
+    }
+}
+
+impl ForgetArgs {
+    /// Takes the rules of a profile, if none was given; those of both together would keep what nobody asked for.
+    pub fn complete(&mut self, profile: &Profile) {
+        let counts = [
+            &mut self.keep_last,
+            &mut self.keep_hourly,
+            &mut self.keep_daily,
+            &mut self.keep_weekly,
+            &mut self.keep_monthly,
+            &mut self.keep_yearly,
+        ];
+        let is_given = counts.iter().any(|count| count.is_some());
+        self.has_rule = is_given || self.keep_within.is_some() || !self.keep_tag.is_empty();
+        if !self.has_rule && profile.has_policy() {
+            let of_profile = [
+                profile.keep_last,
+                profile.keep_hourly,
+                profile.keep_daily,
+                profile.keep_weekly,
+                profile.keep_monthly,
+                profile.keep_yearly,
+            ];
+            counts.into_iter().zip(of_profile).for_each(|(count, of_profile)| *count = Some(of_profile));
+            self.keep_within = length_of(profile.keep_within.as_ref());
+            self.keep_tag.clone_from(&profile.keep_tag);
+            self.has_rule = true;
+        }
+        self.wait = if self.wait == 0 { profile.wait } else { self.wait };
+    }
+}
+
+impl StatusArgs {
+    /// Takes from a profile what was not given.
+    pub fn complete(&mut self, profile: &Profile) {
+        self.file = self.file.take().or_else(|| profile.source.clone());
+        self.max_age = self.max_age.or_else(|| length_of(profile.max_age.as_ref()));
+    }
+}
+
+/// A length of time of a profile, which was checked when it was read.
+fn length_of(text: Option<&String>) -> Option<Duration> {
+    text.and_then(|text| parse_duration(text).ok())
+}
+
+/// `repozo run`
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The profile.
+    #[arg(short = 'P', long, value_name = "NAME")]
+    pub profile: String,
+    /// Read this configuration instead of /etc/repozo.toml and ~/.config/repozo.toml.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `repozo show-config`
+#[derive(Debug, Args)]
+pub struct ShowConfigArgs {
+    /// Read this configuration instead of /etc/repozo.toml and ~/.config/repozo.toml.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// `repozo tag`

@@ -14,6 +14,9 @@ use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+/// How long a command may take, if that is not said.
+const HOOK_TIMEOUT: Duration = Duration::from_secs(3600);
+
 /// `repozo backup`; the exit status.
 ///
 /// # Errors
@@ -44,7 +47,7 @@ pub(super) fn run(args: &BackupArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Re
 fn make(args: &BackupArgs, desk: &Desk<'_>) -> Result<Done, Failure> {
     let request = BackupRequest {
         repository: args.place.dir().to_owned(),
-        file: args.file.clone(),
+        file: args.file().to_owned(),
         full: args.full,
         quick: args.quick.then(QuickCheck::default),
         gzip: args.gzip,
@@ -75,8 +78,8 @@ fn hook(
 ) -> Result<(), Failure> {
     let Some(command) = command else { return Ok(()) };
     facts.push(("REPOZO_REPOSITORY", args.place.dir().into()));
-    facts.push(("REPOZO_FILE", args.file.clone().into()));
-    Hook::of_shell(name, command, facts, args.hook_timeout).run(&desk.ctx)
+    facts.push(("REPOZO_FILE", args.file().into()));
+    Hook::of_shell(name, command, facts, args.hook_timeout.unwrap_or(HOOK_TIMEOUT)).run(&desk.ctx)
 }
 
 /// What a backup did.
@@ -123,7 +126,7 @@ impl Done {
             json!({
                 "kind": self.kind(),
                 "reason": self.reason,
-                "file": args.file.display().to_string(),
+                "file": args.file().display().to_string(),
                 "name": self.part.map(|part| part.name.to_string()),
                 "start_pos": self.part.map(|part| part.start_pos),
                 "end_pos": self.part.map(|part| part.end_pos),

@@ -43,12 +43,12 @@ pub(super) fn run(args: &ForgetArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Re
 
 fn policy(args: &ForgetArgs) -> Policy {
     Policy {
-        last_count: args.keep_last,
-        hourly_count: args.keep_hourly,
-        daily_count: args.keep_daily,
-        weekly_count: args.keep_weekly,
-        monthly_count: args.keep_monthly,
-        yearly_count: args.keep_yearly,
+        last_count: args.keep_last.unwrap_or(0),
+        hourly_count: args.keep_hourly.unwrap_or(0),
+        daily_count: args.keep_daily.unwrap_or(0),
+        weekly_count: args.keep_weekly.unwrap_or(0),
+        monthly_count: args.keep_monthly.unwrap_or(0),
+        yearly_count: args.keep_yearly.unwrap_or(0),
         within: args.keep_within,
         tags: args.keep_tag.iter().cloned().collect(),
     }

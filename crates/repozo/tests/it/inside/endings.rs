@@ -107,6 +107,7 @@ fn a_signal_is_the_status_and_nothing_looks_whole() {
         ask: None,
         zone,
         repository: None,
+        config_paths: Vec::new(),
     };
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let line = args!["check", data("samples").join("plain.fs")];

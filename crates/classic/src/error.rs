@@ -141,7 +141,7 @@ pub enum Error {
         covered: Option<(Stamp, Stamp)>,
     },
     /// No backup has the state of a moment.
-    #[error("the state of {} is not in the repository{}", wanted.calendar(), reach(*first, *last, *made))]
+    #[error("the state of {} is not in the repository{}{}", wanted.calendar(), reach(*first, *last, *made), gap(*before, *after))]
     NotCovered {
         /// The moment.
         wanted: Tid,
@@ -151,6 +151,29 @@ pub enum Error {
         last: Option<Tid>,
         /// When the newest backup was made.
         made: Option<Stamp>,
+        /// The last transaction before the moment.
+        before: Option<Tid>,
+        /// The first one behind it.
+        after: Option<Tid>,
+    },
+    /// Chains that contradict each other.
+    #[error(
+        "the state of {} is not known: {} ends with {}, but the backups that reach that moment do not have it and go back to \
+         {}: the database was put back, or packed, in between; --tid with one of these transactions gives either",
+        wanted.calendar(),
+        full.display(),
+        last_tid,
+        found.map_or_else(|| "before the first one".to_owned(), |tid| tid.to_string())
+    )]
+    PutBack {
+        /// The moment.
+        wanted: Tid,
+        /// The last transaction before it, of a chain that ends there.
+        last_tid: Tid,
+        /// The full of that.
+        full: PathBuf,
+        /// The last transaction before it, of the chain that reaches the moment.
+        found: Option<Tid>,
     },
     /// No backup has a transaction.
     #[error("transaction {tid} is in no backup{}{}", neighbour("; before it is", *before), neighbour("; behind it is", *after))]
@@ -358,6 +381,12 @@ fn reach(first: Option<Tid>, last: Option<Tid>, made: Option<Stamp>) -> String {
     let (Some(first), Some(last)) = (first, last) else { return "; it has no transaction".to_owned() };
     let made = made.map_or_else(String::new, |made| format!("; the newest backup was made at {made}"));
     format!("; it has {} to {}{made}", first.calendar(), last.calendar())
+}
+
+/// Where the moment is between two transactions and no chain reaches from one to the other.
+fn gap(before: Option<Tid>, after: Option<Tid>) -> String {
+    let Some((before, after)) = before.zip(after) else { return String::new() };
+    format!("; nothing reaches from {} to {}", before.calendar(), after.calendar())
 }
 
 fn neighbour(words: &str, tid: Option<Tid>) -> String {

@@ -86,7 +86,7 @@ fn tell_files(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey, l
 }
 
 /// Where the clock went back, the latest stamp may not be that of the backup that was made last.
-fn tell_overtaken(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey, limit: &Limit) {
+pub(crate) fn tell_overtaken(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey, limit: &Limit) {
     let Some(chain) = survey.chain_at(limit) else { return };
     if let Some(later) = survey.overtaking(chain, limit) {
         let (full, later) = (repository.path_of(chain.full), repository.path_of(later));

@@ -8,7 +8,7 @@ use crate::recover::hold;
 use crate::replacing::Replacing;
 use crate::selection::{Piece, Selection, Trust};
 use crate::timeline::{Found, Wanted, find};
-use crate::{BackupName, ChainReader, Context, Error, Event, Part, Repository};
+use crate::{BackupName, ChainReader, Context, Error, Event, Notice, Part, Repository};
 use filestorage::{Index, Metadata, TransactionHeader};
 use std::path::{Path, PathBuf};
 use vfs::Lock;
@@ -175,7 +175,12 @@ impl Chosen {
             let found = find(ctx, repository, &survey, wanted)?;
             let full = found.full();
             match held {
-                Some((name, lock)) if name == full => return Ok(Chosen { found, lock }),
+                Some((name, lock)) if name == full => {
+                    for (path, reason) in found.passed_over.clone() {
+                        ctx.notice(Notice::PassedOver { path, reason });
+                    }
+                    return Ok(Chosen { found, lock });
+                }
                 _ => held = Some((full, hold(ctx, &repository.path_of(full)))),
             }
         }

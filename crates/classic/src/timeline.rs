@@ -6,8 +6,9 @@
 
 use crate::repository::Survey;
 use crate::selection::select;
-use crate::{BackupName, Chain, ChainReader, Context, Error, Limit, Notice, Part, Repository, Stamp};
+use crate::{BackupName, Chain, ChainReader, Context, Error, Fault, Limit, Part, Repository, Stamp};
 use filestorage::{Boundary, Damage, DamageKind, Magic, Status, Tid, TransactionHeader, transaction_before};
+use std::path::PathBuf;
 use vfs::{Head, ReadAt};
 
 /// Below this it is not worth halving any more.
@@ -37,9 +38,16 @@ pub(crate) struct Found {
     pub(crate) last: Option<TransactionHeader>,
     /// The transaction behind it, if the chain has more.
     pub(crate) next: Option<TransactionHeader>,
+    /// Chains that could not be looked into as far as they should, and why.
+    pub(crate) passed_over: Vec<(PathBuf, String)>,
 }
 
 impl Found {
+    /// The tid of its last transaction.
+    pub(crate) fn last_tid(&self) -> Option<Tid> {
+        self.last.map(|last| last.tid)
+    }
+
     /// The full of its chain.
     pub(crate) fn full(&self) -> BackupName {
         self.parts[0].name
@@ -56,9 +64,12 @@ impl Found {
 
 /// Finds the state that is wanted: in the oldest chain that reaches it, since packs have removed least from that.
 ///
+/// A chain reaches a transaction that it has; and a moment up to that of its last backup, which would have had what was
+/// committed until then.
+///
 /// # Errors
-/// [`Error::NotCovered`], [`Error::NoTransaction`], [`Error::NoFiles`]; those of a recovery `-w` where the newest state
-/// is wanted; the system's.
+/// [`Error::NotCovered`], [`Error::NoTransaction`], [`Error::PutBack`], [`Error::NoFiles`]; those of a recovery `-w` where
+/// the newest state is wanted; where no other chain has it, what is wrong with one that may; the system's.
 pub(crate) fn find(
     ctx: &Context<'_>,
     repository: &Repository<'_>,
@@ -71,68 +82,146 @@ pub(crate) fn find(
     let tid = match wanted {
         Wanted::Newest => return newest(ctx, repository, survey),
         Wanted::Moment(tid) | Wanted::Transaction(tid) => tid,
-        Wanted::Backup(stamp) => match of_backup(ctx, repository, survey, stamp) {
+        Wanted::Backup(stamp) => match of_backup(ctx, repository, survey, stamp)? {
             Some(line) => return line.whole(),
             None => stamp.tid().unwrap_or_default(),
         },
     };
-    let mut nearest = Nearest::default();
-    let (mut packed, mut failed) = (None, Vec::new());
+    let is_exact = matches!(wanted, Wanted::Transaction(_));
+    let mut search = Search { ctx, repository, tid, is_exact, ..Search::new(ctx, repository) };
     for chain in likely_first(survey, tid) {
         ctx.interrupt.check()?;
-        match find_in(ctx, repository, chain, wanted, tid, &mut nearest) {
-            Ok(Some(found)) if !found.is_packed() => {
-                tell_passed_over(ctx, repository, failed);
-                return Ok(found);
+        if let Err(error) = search.look(chain) {
+            if matches!(error, Error::Interrupted { .. }) {
+                return Err(error);
             }
-            Ok(found) => packed = packed.or(found),
-            Err(error @ Error::Interrupted { .. }) => return Err(error),
             // Another chain may have it; nothing is taken for what it is not.
-            Err(error) => failed.push((chain.full, error)),
+            search.failed.push((chain.full, error));
+        }
+        if search.cut.is_some() {
+            break;
         }
     }
-    if let Some(found) = packed {
-        tell_passed_over(ctx, repository, failed);
-        return Ok(found);
-    }
-    if let Some((_, error)) = failed.into_iter().next() {
-        return Err(error);
-    }
-    match wanted {
-        Wanted::Transaction(_) => {
-            Err(Error::NoTransaction { tid, before: nearest.before, after: nearest.after })
-        }
-        _ => behind_the_last(ctx, repository, survey, tid, &nearest),
-    }
+    search.end()
 }
 
-fn tell_passed_over(ctx: &Context<'_>, repository: &Repository<'_>, failed: Vec<(BackupName, Error)>) {
-    for (full, error) in failed {
-        let (path, reason) = (repository.path_of(full), error.to_string());
-        ctx.notice(Notice::PassedOver { path, reason });
-    }
-}
-
-/// The state in one chain, if it reaches it.
-fn find_in(
-    ctx: &Context<'_>,
-    repository: &Repository<'_>,
-    chain: &Chain,
-    wanted: Wanted,
+/// The search for the state of a moment, or behind a transaction.
+struct Search<'a> {
+    ctx: &'a Context<'a>,
+    repository: &'a Repository<'a>,
     tid: Tid,
-    nearest: &mut Nearest,
-) -> Result<Option<Found>, Error> {
-    let Some(line) = Line::of(ctx, repository, chain) else { return Ok(None) };
-    let Some((first, last)) = line.ends()? else { return Ok(None) };
-    nearest.see(first.tid, tid);
-    nearest.see(last.tid, tid);
-    if tid < first.tid || last.tid < tid {
-        return Ok(None);
+    /// Whether the very transaction is wanted.
+    is_exact: bool,
+    /// The state as a chain has it that goes on behind it.
+    cut: Option<Found>,
+    /// All of a chain, of which a backup was made behind the moment.
+    whole: Option<Found>,
+    /// A state that a pack took something from.
+    packed: Option<Found>,
+    /// The last transaction before the moment of chains that do not reach it, and the chain.
+    short: Option<(Tid, BackupName)>,
+    /// Chains that cannot be used as far as they should.
+    failed: Vec<(BackupName, Error)>,
+    nearest: Nearest,
+    /// When the last backup was made.
+    made: Option<Stamp>,
+}
+
+impl<'a> Search<'a> {
+    fn new(ctx: &'a Context<'a>, repository: &'a Repository<'a>) -> Search<'a> {
+        Search {
+            ctx,
+            repository,
+            tid: Tid::default(),
+            is_exact: false,
+            cut: None,
+            whole: None,
+            packed: None,
+            short: None,
+            failed: Vec::new(),
+            nearest: Nearest::default(),
+            made: None,
+        }
     }
-    let found = line.cut_behind(tid)?;
-    found.last.iter().chain(&found.next).for_each(|header| nearest.see(header.tid, tid));
-    let is_there = found.last.is_some_and(|last| last.tid == tid);
-    Ok(Some(found).filter(|_| is_there || !matches!(wanted, Wanted::Transaction(_))))
+
+    /// What one chain has of it.
+    fn look(&mut self, chain: &Chain) -> Result<(), Error> {
+        let tiling = chain.tile();
+        let fault = tiling.fault.or_else(|| tiling.unlisted.first().map(|name| Fault::Unlisted(*name)));
+        let broken = fault.map(|fault| Error::Chain { dat: self.repository.dat_path(chain.stamp()), fault });
+        let Some(stamp) = tiling.parts.last().map(|part| part.name.stamp) else {
+            return broken.map_or(Ok(()), Err);
+        };
+        let line = Line {
+            reader: ChainReader::new(self.ctx.fs, self.repository, &tiling.parts),
+            parts: tiling.parts,
+        };
+        self.made = self.made.max(Some(stamp));
+        let (tid, ends) = (self.tid, line.ends()?);
+        if let Some((first, last)) = &ends {
+            self.nearest.see(first.tid, tid);
+            self.nearest.see(last.tid, tid);
+        }
+        let is_made_behind = stamp.tid().is_some_and(|made| tid <= made);
+        match ends {
+            Some((first, _)) if tid < first.tid => {}
+            Some((_, last)) if tid <= last.tid => self.take_cut(line.cut_behind(tid)?),
+            // What stands behind a fault may be what is wanted.
+            _ if broken.is_some() => return broken.map_or(Ok(()), Err),
+            _ if is_made_behind && !self.is_exact => self.take_whole(line.whole()?),
+            Some((_, last)) => self.short = self.short.max(Some((last.tid, chain.full))),
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn take_cut(&mut self, found: Found) {
+        found.last.iter().chain(&found.next).for_each(|header| self.nearest.see(header.tid, self.tid));
+        if self.is_exact && found.last_tid() != Some(self.tid) {
+            return;
+        }
+        let place = if found.is_packed() { &mut self.packed } else { &mut self.cut };
+        place.get_or_insert(found);
+    }
+
+    fn take_whole(&mut self, found: Found) {
+        if self.whole.as_ref().is_none_or(|whole| whole.last_tid() < found.last_tid()) {
+            self.whole = Some(found);
+        }
+    }
+
+    /// What was found, if it is sure.
+    fn end(mut self) -> Result<Found, Error> {
+        // A backup behind the moment knew of no later transaction, unless the clock of its machine was ahead.
+        let is_later = |cut: &Found, whole: &Found| whole.last_tid() < cut.last_tid();
+        let found = match (self.cut.take(), self.whole.take()) {
+            (Some(cut), Some(whole)) if is_later(&cut, &whole) => Some(cut),
+            (_, Some(whole)) => Some(whole),
+            (cut, None) => cut.or(self.packed.take()),
+        };
+        let Some(found) = found else { return Err(self.not_found()) };
+        if let Some((last_tid, full)) = self.short.filter(|(short, _)| Some(*short) > found.last_tid())
+            && !self.is_exact
+            && !found.is_packed()
+        {
+            let (wanted, full) = (self.tid, self.repository.path_of(full));
+            return Err(Error::PutBack { wanted, last_tid, full, found: found.last_tid() });
+        }
+        let passed_over =
+            self.failed.into_iter().map(|(full, error)| (self.repository.path_of(full), error.to_string()));
+        Ok(Found { passed_over: passed_over.collect(), ..found })
+    }
+
+    fn not_found(self) -> Error {
+        if let Some((_, error)) = self.failed.into_iter().next() {
+            return error;
+        }
+        let Nearest { before, after, first, last } = self.nearest;
+        if self.is_exact {
+            return Error::NoTransaction { tid: self.tid, before, after };
+        }
+        Error::NotCovered { wanted: self.tid, first, last, made: self.made, before, after }
+    }
 }
 
 /// The transactions that are known, next to one that is looked for.
@@ -171,50 +260,37 @@ fn likely_first(survey: &Survey, tid: Tid) -> impl Iterator<Item = &Chain> {
 /// What `-R` would take, where each file has to be in the list.
 fn newest(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) -> Result<Found, Error> {
     let parts = select(ctx, repository, survey, &Limit::Newest, true)?.parts();
+    crate::recover::tell_overtaken(ctx, repository, survey, &Limit::Newest);
     Line { reader: ChainReader::new(ctx.fs, repository, &parts), parts }.whole()
 }
 
-/// The files of a chain up to the one with this stamp.
+/// The files of a chain up to the one with this stamp, the last one of several; `None` if there is no such file.
 fn of_backup<'a>(
     ctx: &Context<'a>,
     repository: &'a Repository<'a>,
     survey: &Survey,
     stamp: Stamp,
-) -> Option<Line<'a>> {
-    survey.chains.iter().find_map(|chain| {
+) -> Result<Option<Line<'a>>, Error> {
+    // Also one that a list names and that is gone.
+    let has_it = |chain: &&Chain| {
+        let listed = chain.lines().iter().filter_map(crate::DatLine::name);
+        chain.files.iter().copied().chain(listed).any(|name| name.stamp == stamp)
+    };
+    let mut unusable = survey.strays.iter().find(|name| name.stamp == stamp).copied();
+    for chain in survey.chains.iter().filter(has_it) {
         let mut parts = chain.tile().parts;
-        let at = parts.iter().position(|part| part.name.stamp == stamp)?;
-        parts.truncate(at + 1);
-        Some(Line { reader: ChainReader::new(ctx.fs, repository, &parts), parts })
-    })
-}
-
-/// The newest state, where no transaction is known behind the wanted moment: only if a backup was made behind it,
-/// which would have it.
-fn behind_the_last(
-    ctx: &Context<'_>,
-    repository: &Repository<'_>,
-    survey: &Survey,
-    tid: Tid,
-    nearest: &Nearest,
-) -> Result<Found, Error> {
-    let mut latest: Option<(Stamp, Line<'_>)> = None;
-    for chain in &survey.chains {
-        let Some(line) = Line::of(ctx, repository, chain) else { continue };
-        let Some(stamp) = line.parts.last().map(|part| part.name.stamp) else { continue };
-        if latest.as_ref().is_none_or(|(latest, _)| *latest <= stamp) {
-            latest = Some((stamp, line));
+        if let Some(at) = parts.iter().rposition(|part| part.name.stamp == stamp) {
+            parts.truncate(at + 1);
+            return Ok(Some(Line { reader: ChainReader::new(ctx.fs, repository, &parts), parts }));
         }
+        if let Some(fault) = chain.tile().fault {
+            return Err(Error::Chain { dat: repository.dat_path(chain.stamp()), fault });
+        }
+        unusable = unusable.or(chain.files.iter().find(|name| name.stamp == stamp).copied());
     }
-    let made = latest.as_ref().map(|(stamp, _)| *stamp);
-    let not_covered = Error::NotCovered { wanted: tid, first: nearest.first, last: nearest.last, made };
-    let Some((stamp, line)) = latest else { return Err(not_covered) };
-    let is_covered = stamp.tid().is_some_and(|made| tid <= made);
-    match line.ends()? {
-        Some((first, last)) if is_covered && first.tid <= tid && last.tid < tid => line.whole(),
-        // A database that was empty when it was backed up.
-        None if is_covered => line.whole(),
-        _ => Err(not_covered),
+    match unusable {
+        Some(name) => Err(Error::NoFull { path: repository.path_of(name) }),
+        None => Ok(None),
     }
 }
 
@@ -224,14 +300,7 @@ struct Line<'a> {
     parts: Vec<Part>,
 }
 
-impl<'a> Line<'a> {
-    /// `None` if not even its full can be used.
-    fn of(ctx: &Context<'a>, repository: &'a Repository<'a>, chain: &Chain) -> Option<Line<'a>> {
-        let parts = chain.tile().parts;
-        parts.first()?;
-        Some(Line { reader: ChainReader::new(ctx.fs, repository, &parts), parts })
-    }
-
+impl Line<'_> {
     fn end_pos(&self) -> u64 {
         self.parts.last().map_or(0, |part| part.end_pos)
     }
@@ -240,14 +309,17 @@ impl<'a> Line<'a> {
     fn ends(&self) -> Result<Option<(TransactionHeader, TransactionHeader)>, Error> {
         let start_pos = self.read(|reader| Boundary::start(reader))?.pos();
         let Some(first) = self.transaction_at(start_pos)? else { return Ok(None) };
-        let last = self.read(|reader| transaction_before(reader, self.end_pos()))?;
-        Ok(last.map(|last| (first, last)))
+        let pos = self.end_pos();
+        let kind = DamageKind::Unfinished { limit_pos: pos };
+        let torn = || self.error(Damage { transaction_pos: pos, pos, kind }.into());
+        let last = self.read(|reader| transaction_before(reader, pos))?.ok_or_else(torn)?;
+        Ok(Some((first, last)))
     }
 
     fn whole(self) -> Result<Found, Error> {
         let end_pos = self.end_pos();
         let last = self.read(|reader| transaction_before(reader, end_pos))?;
-        Ok(Found { parts: self.parts, end_pos, last, next: None })
+        Ok(Found { parts: self.parts, end_pos, last, next: None, passed_over: Vec::new() })
     }
 
     /// The state behind the last transaction at or before `tid`.
@@ -268,7 +340,8 @@ impl<'a> Line<'a> {
         }
         // What ends with a part needs no byte of the next one.
         let parts_count = self.parts.partition_point(|part| part.start_pos < pos);
-        Ok(Found { parts: self.parts[..parts_count].to_vec(), end_pos: pos, last, next })
+        let parts = self.parts[..parts_count].to_vec();
+        Ok(Found { parts, end_pos: pos, last, next, passed_over: Vec::new() })
     }
 
     /// The last part whose first transaction is at or before `tid`, by halving.
@@ -318,7 +391,7 @@ impl<'a> Line<'a> {
 
     fn read<T>(
         &self,
-        read: impl FnOnce(&ChainReader<'a>) -> Result<T, filestorage::Error>,
+        read: impl FnOnce(&ChainReader<'_>) -> Result<T, filestorage::Error>,
     ) -> Result<T, Error> {
         read(&self.reader).map_err(|error| self.error(error))
     }

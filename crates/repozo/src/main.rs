@@ -27,7 +27,6 @@ fn main() -> ExitCode {
 }
 
 /// `/etc/repozo.toml`, and that of the user.
-#[expect(clippy::disallowed_methods, reason = "the environment is read here and nowhere else")]
 fn config_paths() -> Vec<PathBuf> {
     let dir = |name: &str| std::env::var_os(name).filter(|dir| !dir.is_empty()).map(PathBuf::from);
     let of_user = dir("XDG_CONFIG_HOME").or_else(|| dir("HOME").map(|home| home.join(".config")));

@@ -64,6 +64,7 @@ pub(crate) fn verb_status(error: &Error) -> u8 {
         | Error::TargetInUse { .. } => LOCKED,
         Error::NotCovered { .. }
         | Error::NoTransaction { .. }
+        | Error::PutBack { .. }
         | Error::PackedAway { .. }
         | Error::TargetInRepository { .. }
         | Error::TargetExists { .. }

@@ -94,6 +94,17 @@ impl Database {
         Tid::from_be_bytes(self.bytes[pos..pos + 8].try_into().unwrap())
     }
 
+    /// The next transaction is that of so many minutes behind the first one.
+    pub fn set_minute(&mut self, minute: u64) {
+        self.tid = 0x03f4_7f95_0000_0000 + (minute << 32);
+    }
+
+    /// Goes back to the state behind the first `number` transactions.
+    pub fn put_back(&mut self, number: usize) {
+        let tid = self.tid;
+        *self = Database { tid, ..Database::of_bytes(&self.up_to(number).to_vec()) };
+    }
+
     /// Appends a committed transaction with one record per (oid, length of data).
     pub fn commit(&mut self, records: &[(u64, usize)]) {
         self.append(b' ', records);

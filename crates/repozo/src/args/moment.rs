@@ -114,7 +114,7 @@ fn relative(text: &str) -> Option<Meaning> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let day = |ago_count, time: &[&str]| match time {
         [] => Some(Meaning::Day { ago_count, time: Time::midnight() }),
-        [time] => Some(Meaning::Day { ago_count, time: time.parse().ok()? }),
+        [time] if is_time(time) => Some(Meaning::Day { ago_count, time: time.parse().ok()? }),
         _ => None,
     };
     match words.as_slice() {
@@ -127,6 +127,11 @@ fn relative(text: &str) -> Option<Meaning> {
         }
         _ => None,
     }
+}
+
+/// Whether it is digits and colons; `Time` takes more for one, and leaves out what it does not want.
+fn is_time(text: &str) -> bool {
+    text.contains(':') && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b':')
 }
 
 /// How long a unit is, named with or without `s`.
@@ -162,6 +167,13 @@ fn rounding(text: &str) -> f64 {
 fn date(text: &str) -> Option<Tid> {
     let whole = text.strip_suffix('Z').unwrap_or(text);
     let (whole, fraction) = whole.split_once('.').unwrap_or((whole, "0"));
+    // What looks like an offset is none that is understood here.
+    let is_offset = |(at, c): (usize, char)| at > 10 && c == '-' && whole[10..at].contains(['T', ' ', ':']);
+    if whole.contains(|c: char| !(c.is_ascii_digit() || "-:/T ".contains(c)))
+        || whole.char_indices().any(is_offset)
+    {
+        return None;
+    }
     let fields = whole.split(|c: char| !c.is_ascii_digit()).map(|field| field.parse().ok());
     let fields: Vec<u32> = fields.collect::<Option<_>>()?;
     let &[year, month, day, ref time @ ..] = fields.as_slice() else { return None };
@@ -229,6 +241,13 @@ mod tests {
             "2023-11-14T22:13:20+99:00",
             "today 25:00",
             "today at noon",
+            "today 14:05+05:00",
+            "yesterday 10:00[Europe/Paris]",
+            "today 2020-01-01T10:00",
+            "2026-11-20T11+01",
+            "2026-11-20 12:07+1",
+            "2026-11-20+01:00",
+            "2026-11-20T11:00-1",
             "-1 hours ago",
             "2 fortnights ago",
             "99999999999999999999 days ago",

@@ -9,7 +9,7 @@ const OLD: &[u8] = b"what was there before";
 
 /// Refuses or fails with this status, one line that has all of `words`, and the target as it was.
 #[track_caller]
-fn expect_refusal(room: &Room, words: &[&str], status: u8, said: &[&str]) -> Ran {
+pub(super) fn expect_refusal(room: &Room, words: &[&str], status: u8, said: &[&str]) -> Ran {
     std::fs::write(room.target(), OLD).unwrap();
     let _ = std::fs::remove_file(room.path("Restored.fs.index"));
     let ran = room.restore(words);

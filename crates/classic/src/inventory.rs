@@ -1,7 +1,7 @@
 //! What is in a repository, from its lists and the ends of its files: nothing is read through.
 
 use crate::{BackupName, Chain, ChainReader, Context, Error, Fault, Part, Repository, Stamp};
-use filestorage::{Tid, TransactionHeader, transaction_before};
+use filestorage::{Boundary, Tid, TransactionHeader, transaction_before};
 use std::collections::BTreeSet;
 use std::path::Path;
 use vfs::ReadAt;
@@ -69,7 +69,9 @@ impl ChainEntry {
 
     /// Whether something is seen to be wrong with it.
     pub fn has_problem(&self) -> bool {
-        self.fault.is_some() || self.backups.iter().any(|backup| backup.problem.is_some())
+        self.fault.is_some()
+            || !self.unusable.is_empty()
+            || self.backups.iter().any(|backup| backup.problem.is_some())
     }
 }
 
@@ -131,6 +133,9 @@ fn backup_entry(
 
 /// The first and the last transaction of a backup, by its first and last bytes.
 fn tids_of(reader: &ChainReader<'_>, part: &Part) -> Result<Option<(Tid, Tid)>, String> {
+    if part.name.is_full() {
+        Boundary::start(reader).map_err(|error| format!("{}: {error}", part.name))?;
+    }
     let start_pos = part.start_pos.max(filestorage::Magic::LEN);
     if part.end_pos <= start_pos {
         return Ok(None);

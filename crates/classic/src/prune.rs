@@ -164,7 +164,7 @@ pub(crate) fn remove_data_file(
 ///
 /// A pack may drop the first transactions, so the first ones need not be equal; that the one is found in the
 /// other is enough. The last one is the same or later, unless the database was cut or restored.
-fn reason_to_keep(
+pub(crate) fn reason_to_keep(
     ctx: &Context<'_>,
     repository: &Repository<'_>,
     chain: &Chain,

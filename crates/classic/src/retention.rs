@@ -99,6 +99,8 @@ pub enum Reason {
     BuiltUpon,
     /// There is no newer chain that is seen to be sound.
     NoNewerSound,
+    /// No transaction shows that the chain that would stand in for it is of the same database, or it has later ones.
+    OtherDatabase,
     /// Somebody reads its chain just now, or holds a file of it that cannot be used.
     InUse,
     /// Something is wrong with its chain, of which another one is kept.
@@ -125,6 +127,8 @@ pub(crate) struct BackupFacts {
     pub(crate) tags: BTreeSet<String>,
     /// Whether somebody holds it.
     pub(crate) is_held: bool,
+    /// Whether nothing is seen to be wrong with it, or with what it builds on.
+    pub(crate) is_usable: bool,
 }
 
 /// Why each backup of each chain is kept; those with no reason are to be removed. These are whole chains, and the ends of
@@ -144,6 +148,11 @@ pub(crate) fn decide(policy: &Policy, chains: &[ChainFacts], now: SystemTime) ->
         })
         .collect();
     all.sort_by(|a, b| b.cmp(a));
+    if let Some((_, at, n)) = all.first() {
+        reasons[*at][*n].insert(Reason::Newest);
+    }
+    // What cannot be restored takes no other one's place.
+    all.retain(|(_, at, n)| chains[*at].backups[*n].is_usable || chains[*at].backups[*n].is_held);
     for (count, (stamp, at, n)) in all.iter().enumerate() {
         let backup = &chains[*at].backups[*n];
         let kept = &mut reasons[*at][*n];
@@ -232,6 +241,7 @@ mod tests {
             stamp: stamp(&format!("2026-{text}-00-00")),
             tags: BTreeSet::new(),
             is_held: false,
+            is_usable: true,
         };
         let chain = |(at, texts): (usize, &&[&str])| ChainFacts {
             backups: texts.iter().map(backup).collect(),
@@ -333,6 +343,22 @@ mod tests {
         assert_eq!(kept(NOTHING, &two), [vec![false; 3], vec![true]]);
         two[0].backups[0].is_held = true;
         assert_eq!(kept(NOTHING, &two), [vec![true; 3], vec![true]]);
+    }
+
+    /// A full that is empty was the last one of its day once, and the good one of that day went for it.
+    #[test]
+    fn what_cannot_be_restored_takes_no_place() {
+        let mut all = chains(&[&["11-22-03"], &["11-23-03"], &["11-23-20", "11-23-21"], &["11-24-03"]]);
+        all[2].is_sound = false;
+        all[2].backups.iter_mut().for_each(|backup| backup.is_usable = false);
+        let policy = Policy { daily_count: 3, ..NOTHING.clone() };
+        assert_eq!(kept(&policy, &all), [vec![true], vec![true], vec![false, false], vec![true]]);
+        let policy = Policy { last_count: 2, ..NOTHING.clone() };
+        assert_eq!(kept(&policy, &all), [vec![false], vec![true], vec![false, false], vec![true]]);
+        // The newest one stays whatever it is, and the newest one that can be restored.
+        all[3].is_sound = false;
+        all[3].backups[0].is_usable = false;
+        assert_eq!(kept(NOTHING, &all), [vec![false], vec![true], vec![true, true], vec![true]]);
     }
 
     #[test]

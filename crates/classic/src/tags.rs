@@ -69,7 +69,11 @@ impl Repository<'_> {
         };
         let text = String::from_utf8(bytes)
             .map_err(|error| Error::Tags { path: self.tags_path(stamp), reason: error.to_string() })?;
-        Ok(Tags(text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()))
+        // Somebody may have written it by hand.
+        let words = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let word =
+            |word: &str| if word.eq_ignore_ascii_case(HOLD) { HOLD.to_owned() } else { word.to_owned() };
+        Ok(Tags(words.map(word).collect()))
     }
 
     /// Whether a backup must not be deleted: somebody holds it, or its tags are damaged.

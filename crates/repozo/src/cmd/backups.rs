@@ -6,6 +6,7 @@ mod forget;
 mod hook;
 mod list;
 mod notes;
+mod problems;
 mod repair;
 mod restore;
 mod run;

@@ -1,3 +1,6 @@
+use super::notes::Notes;
+use super::problems;
+use super::watching::Watching;
 use crate::args::modern::ForgetArgs;
 use crate::cmd::desk::Desk;
 use crate::cmd::failure::Failure;
@@ -5,9 +8,13 @@ use crate::cmd::json_line::json_line;
 use crate::ui::figures::{bytes, count_of};
 use crate::ui::table::table;
 use crate::ui::time::{of_stamp, utc_of_stamp};
-use classic::{Fate, Period, Policy, Reason, forget, plan_forget};
+use classic::{
+    BackupName, Context, Fate, Part, Period, Policy, Reason, forget, inventory, plan_forget, verify_files,
+};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::Duration;
 
 /// `repozo forget`; the exit status.
@@ -16,10 +23,10 @@ use std::time::Duration;
 /// Where the policy keeps nothing, another run is at work, or a file cannot be removed.
 pub(super) fn run(args: &ForgetArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
     let (dir, policy) = (args.place.dir(), policy(args));
-    let planned = plan_forget(&desk.ctx, dir, &policy)?;
-    let removed_count = removed(&planned).count() as u64;
+    let mut wrong = problems::wrong_files(&inventory(&desk.ctx, dir)?, &Notes::load(desk, dir));
+    let mut fates = plan_forget(&desk.ctx, dir, &policy, &wrong)?;
+    let removed_count = removed(&fates).count() as u64;
     let is_asked = !args.apply && !args.json && removed_count > 0 && desk.asks();
-    let mut fates = planned;
     let mut is_done = args.apply;
     if is_asked {
         write_text(&fates, false, desk, out).map_err(Failure::Output)?;
@@ -30,7 +37,11 @@ pub(super) fn run(args: &ForgetArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Re
         }
     }
     if is_done {
-        fates = forget(&desk.ctx, dir, &policy, Duration::from_secs(args.wait))?;
+        // What is found damaged now stands in for nothing, and the next one has to be proved.
+        while prove_standing(&fates, desk, dir, &mut wrong)? {
+            fates = plan_forget(&desk.ctx, dir, &policy, &wrong)?;
+        }
+        fates = forget(&desk.ctx, dir, &policy, &wrong, Duration::from_secs(args.wait))?;
     }
     let told = match (args.json, is_asked) {
         (true, _) => write_json(&fates, is_done, out),
@@ -39,6 +50,48 @@ pub(super) fn run(args: &ForgetArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Re
     };
     told.map_err(Failure::Output)?;
     Ok(0)
+}
+
+/// Before the first chain goes, the one that stands in for it is read, as far as it was not verified before: whether
+/// something was found to be wrong with it.
+fn prove_standing(
+    fates: &[Fate],
+    desk: &Desk<'_>,
+    dir: &Path,
+    wrong: &mut BTreeSet<BackupName>,
+) -> Result<bool, Failure> {
+    let kept = |full: BackupName| fates.iter().any(|fate| fate.chain == full && !fate.reasons.is_empty());
+    if fates.iter().all(|fate| kept(fate.chain)) {
+        return Ok(false);
+    }
+    let is_sound = |full: BackupName| {
+        fates.iter().filter(|fate| fate.chain == full).all(|fate| fate.backup.problem.is_none())
+    };
+    let Some(standing) = fates.iter().map(|fate| fate.chain).rfind(|full| is_sound(*full)) else {
+        return Ok(false);
+    };
+    let notes = Notes::load(desk, dir);
+    let parts = fates.iter().filter(|fate| fate.chain == standing).map(|fate| fate.backup.part);
+    let files: Vec<(BackupName, Part)> =
+        parts.filter(|part| notes.verified(part).is_none()).map(|part| (standing, part)).collect();
+    let watching = Watching::over(desk.ctx.observer);
+    let ctx = Context { observer: &watching, ..desk.ctx };
+    verify_files(&ctx, dir, &files, &mut |_| true)?;
+    let seen = watching.into_seen();
+    let mut notes = Notes::load(desk, dir);
+    let before_count = wrong.len();
+    for (_, part) in &files {
+        match seen.verified.get(&part.name) {
+            Some((sum, counted)) => notes.note_verified(part.name, *sum, *counted, desk.now.timestamp()),
+            None => {
+                notes.note_wrong(part, desk.now.timestamp());
+                wrong.insert(part.name);
+            }
+        }
+    }
+    notes.save(desk, dir);
+    seen.problems.iter().for_each(|problem| desk.warn(&format!("{problem}; nothing goes for it")));
+    Ok(wrong.len() > before_count)
 }
 
 fn policy(args: &ForgetArgs) -> Policy {
@@ -118,6 +171,7 @@ fn word(reason: &Reason) -> String {
         Reason::NoAge => "no age".to_owned(),
         Reason::BuiltUpon => "built upon".to_owned(),
         Reason::NoNewerSound => "no newer sound chain".to_owned(),
+        Reason::OtherDatabase => "of another database".to_owned(),
         Reason::InUse => "in use".to_owned(),
         Reason::Unsound => "chain with problems".to_owned(),
     }

@@ -1,4 +1,5 @@
 use super::notes::Notes;
+use super::problems;
 use super::timeline::{Gap, gaps, line, moments};
 use crate::args::modern::ListArgs;
 use crate::cmd::desk::Desk;
@@ -23,8 +24,7 @@ pub(super) fn run(args: &ListArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Resu
     let listing = Listing { found: &found, notes: &notes, desk };
     let told = if args.json { listing.write_json(out) } else { listing.write_text(out) };
     told.map_err(Failure::Output)?;
-    let is_sound = found.strays.is_empty() && !found.chains.iter().any(ChainEntry::has_problem);
-    Ok(if is_sound { 0 } else { FOUND })
+    Ok(if listing.problems().is_empty() { 0 } else { FOUND })
 }
 
 struct Listing<'a> {
@@ -36,6 +36,11 @@ struct Listing<'a> {
 impl Listing<'_> {
     fn backups(&self) -> impl Iterator<Item = &BackupEntry> {
         self.found.chains.iter().flat_map(|chain| &chain.backups)
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let remembered = problems::remembered(self.found, self.notes, &self.desk.now);
+        [problems::seen(self.found), remembered].concat()
     }
 
     fn stored_len(&self) -> u64 {
@@ -51,11 +56,8 @@ impl Listing<'_> {
             "{}",
             table(["made", "", "data", "stored", "transactions", "last one", "verified"], rows)
         )?;
-        for chain in &self.found.chains {
-            self.write_problems(chain, out)?;
-        }
-        for name in &self.found.strays {
-            writeln!(out, "problem: {name}: the full backup that it builds on is missing")?;
+        for problem in self.problems() {
+            writeln!(out, "problem: {}", one_line(&problem))?;
         }
         for Gap { from, to, length } in &gaps {
             let zone = &self.desk.now.zone;
@@ -81,10 +83,11 @@ impl Listing<'_> {
         let stored = backup.stored_len.map_or_else(|| "missing".to_owned(), bytes);
         let counted = self.notes.transaction_count(&backup.part).map_or_else(|| "?".to_owned(), count);
         let last = backup.tids.map_or_else(|| "-".to_owned(), |(_, last)| of_tid(last, zone));
-        let verified = match (self.notes.verified(&backup.part), &backup.problem) {
-            (_, Some(_)) => "problem".to_owned(),
-            (Some(time), None) => seconds(time, zone),
-            (None, None) => "never".to_owned(),
+        let is_wrong = backup.problem.is_some() || self.notes.wrong(&backup.part).is_some();
+        let verified = match (self.notes.verified(&backup.part), is_wrong) {
+            (_, true) => "problem".to_owned(),
+            (Some(time), false) => seconds(time, zone),
+            (None, false) => "never".to_owned(),
         };
         [
             of_stamp(name.stamp, zone),
@@ -95,19 +98,6 @@ impl Listing<'_> {
             last,
             verified,
         ]
-    }
-
-    fn write_problems(&self, chain: &ChainEntry, out: &mut dyn Write) -> io::Result<()> {
-        if let Some(fault) = &chain.fault {
-            writeln!(out, "problem: {}", one_line(&format!("{}.dat: {fault}", chain.full.stamp)))?;
-        }
-        for name in &chain.unusable {
-            writeln!(out, "problem: {name} cannot be used")?;
-        }
-        for problem in chain.backups.iter().filter_map(|backup| backup.problem.as_ref()) {
-            writeln!(out, "problem: {}", one_line(problem))?;
-        }
-        Ok(())
     }
 
     fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {

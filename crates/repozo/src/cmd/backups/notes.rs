@@ -45,6 +45,9 @@ struct FileNote {
     /// How many transactions it has, once that was counted.
     #[serde(default)]
     transactions: Option<u64>,
+    /// Whether it was found to be something else than that, or could not be read.
+    #[serde(default)]
+    wrong: bool,
 }
 
 /// A run that looked at something, and what came of it.
@@ -66,7 +69,12 @@ impl Notes {
 
     /// When a file was verified last, if it is still the one that was.
     pub(super) fn verified(&self, part: &Part) -> Option<Timestamp> {
-        self.of(part).map(|note| note.time)
+        self.of(part).filter(|note| !note.wrong).map(|note| note.time)
+    }
+
+    /// When a file was found to be wrong, if it was not found to be right since.
+    pub(super) fn wrong(&self, part: &Part) -> Option<Timestamp> {
+        self.of(part).filter(|note| note.wrong).map(|note| note.time)
     }
 
     /// How many transactions a file has, if they were counted.
@@ -88,12 +96,14 @@ impl Notes {
     ) {
         let (name, sum) = (name.to_string(), sum.to_string());
         let counted = self.files.get(&name).filter(|note| note.sum == sum).and_then(|note| note.transactions);
-        self.files.insert(name, FileNote { time, sum, transactions: transactions.or(counted) });
+        let note = FileNote { time, sum, transactions: transactions.or(counted), wrong: false };
+        self.files.insert(name, note);
     }
 
     /// A file was found to be wrong.
-    pub(super) fn note_wrong(&mut self, name: &str) {
-        self.files.remove(name);
+    pub(super) fn note_wrong(&mut self, part: &Part, time: Timestamp) {
+        let note = FileNote { time, sum: part.sum.to_string(), transactions: None, wrong: true };
+        self.files.insert(part.name.to_string(), note);
     }
 
     /// Forgets files that are not there any more.

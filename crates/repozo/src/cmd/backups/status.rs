@@ -11,9 +11,10 @@ use crate::report::{FOUND, one_line, text};
 use crate::ui::figures::{bytes, count_of, length_of_time};
 use crate::ui::time::{of_stamp, of_tid, seconds, utc, utc_of_stamp};
 use classic::{ReportFile, inventory, lag};
-use facts::Facts;
+use facts::{Facts, age_text};
 use serde_json::{Value, json};
 use std::io::Write;
+use std::time::Duration;
 
 /// What a plugin of Nagios ends with if something is wrong, and if it cannot be told.
 const NAGIOS_CRITICAL: u8 = 2;
@@ -58,7 +59,11 @@ fn facts(args: &StatusArgs, desk: &Desk<'_>) -> Result<Facts, Failure> {
     let newest = facts::newest(&found);
     let behind = match &args.file {
         Some(file) => {
-            let (last, end_pos) = newest.map_or((None, 0), |chain| (chain.last_tid(), chain.data_len()));
+            // Of the last one that has a transaction, where a damaged one stands behind it.
+            let last =
+                newest.and_then(|chain| chain.backups.iter().rev().find(|backup| backup.tids.is_some()));
+            let (last, end_pos) =
+                last.map_or((None, 0), |backup| (backup.tids.map(|(_, last)| last), backup.part.end_pos));
             Some(lag(&desk.ctx, file, last, end_pos)?)
         }
         None => None,
@@ -90,7 +95,10 @@ fn as_text(facts: &Facts, desk: &Desk<'_>) -> String {
             ),
         });
     }
-    lines.push(format!("age: {}", length_of_time(facts.age)));
+    lines.push(match facts.age {
+        Duration::MAX => "age: not known".to_owned(),
+        age => format!("age: {}", length_of_time(age)),
+    });
     lines.push(format!(
         "{}, {}, {} stored",
         count_of(facts.chain_count, "chain", "chains"),
@@ -116,7 +124,7 @@ fn as_text(facts: &Facts, desk: &Desk<'_>) -> String {
 /// A line as of a plugin of Nagios, with figures behind a bar.
 fn nagios(facts: &Facts) -> String {
     let (word, what) = match facts.problems.first() {
-        None => ("OK", format!("age {}", length_of_time(facts.age))),
+        None => ("OK", age_text(facts.age)),
         Some(first) => ("CRITICAL", first.clone()),
     };
     let more = match facts.problems.len() {
@@ -129,11 +137,10 @@ fn nagios(facts: &Facts) -> String {
     });
     // What stands behind a bar is figures.
     let what = (what + &more).replace('|', "/");
+    let age = facts.known_age().map_or_else(|| "U".to_owned(), |age| format!("{}s", age.as_secs()));
     one_line(&format!(
-        "REPOZO {word} - {what} | age={}s;;{limit} backups={} stored={}B{lag}",
-        facts.age.as_secs(),
-        facts.backup_count,
-        facts.stored_len
+        "REPOZO {word} - {what} | age={age};;{limit} backups={} stored={}B{lag}",
+        facts.backup_count, facts.stored_len
     )) + "\n"
 }
 
@@ -144,7 +151,7 @@ fn as_json(facts: &Facts) -> Value {
             "last_backup": facts.last_stamp.and_then(utc_of_stamp),
             "last_tid": facts.last_tid.map(|tid| tid.to_string()),
             "last_time": facts.last_tid.map(utc),
-            "age_seconds": facts.age.as_secs(),
+            "age_seconds": facts.known_age().map(|age| age.as_secs()),
             "max_age_seconds": facts.max_age.map(|limit| limit.as_secs()),
             "lag_transactions": facts.lag.map(|lag| lag.transaction_count),
             "lag_len": facts.lag.map(|lag| lag.len),

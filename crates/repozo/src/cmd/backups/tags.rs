@@ -2,6 +2,7 @@ use crate::args::modern::{HoldArgs, TagArgs};
 use crate::cmd::desk::Desk;
 use crate::cmd::failure::Failure;
 use crate::cmd::json_line::json_line;
+use crate::report::one_line;
 use classic::{Stamp, Tags, change_tags};
 use serde_json::json;
 use std::io::Write;
@@ -42,7 +43,7 @@ fn tell(stamp: Stamp, tags: &Tags, json: bool, out: &mut dyn Write) -> Result<u8
     } else {
         let held = if tags.is_held() { ", held" } else { "" };
         let words = if words.is_empty() { "no tag".to_owned() } else { words.join(" ") };
-        format!("{stamp}: {words}{held}")
+        one_line(&format!("{stamp}: {words}{held}"))
     };
     writeln!(out, "{told}").map_err(Failure::Output)?;
     Ok(0)

@@ -1,4 +1,5 @@
 use super::notes::{Notes, RunNote};
+use super::problems;
 use super::watching::{Seen, Watching};
 use crate::args::modern::VerifyArgs;
 use crate::cmd::desk::Desk;
@@ -12,7 +13,6 @@ use classic::{
     verify_files, verify_state,
 };
 use serde_json::json;
-use std::collections::BTreeSet;
 use std::io::Write;
 
 /// `repozo verify`; the exit status.
@@ -22,19 +22,26 @@ use std::io::Write;
 pub(super) fn run(args: &VerifyArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
     let dir = args.place.dir();
     let found = inventory(&desk.ctx, dir)?;
-    let mut notes = Notes::load(desk, dir);
+    if found.chains.is_empty() && found.strays.is_empty() {
+        return Err(Error::NoFiles { before: None, covered: None }.into());
+    }
     let watching = Watching::over(desk.ctx.observer);
     let ctx = Context { observer: &watching, ..desk.ctx };
-    let left_count = match (&args.at, args.sample.is_some() || args.max_duration.is_some()) {
+    let is_all = args.at.is_none() && args.sample.is_none() && args.max_duration.is_none();
+    let left_count = match (&args.at, is_all) {
         (Some(_), _) => of_state(args, desk, &ctx, &watching).map(|()| 0),
-        (None, true) => some(args, desk, &ctx, &in_order(&found, &notes)),
-        (None, false) => all(args, &ctx).map(|()| 0),
+        (None, false) => some(args, desk, &ctx, &in_order(&found, &Notes::load(desk, dir))),
+        (None, true) => all(args, &ctx).map(|()| 0),
     };
-    // What was found before a signal came is remembered, too.
-    let seen = watching.into_seen();
+    let mut seen = watching.into_seen();
+    if args.at.is_none() {
+        seen.add(problems::seen(&found));
+    }
     if !args.quick {
-        remember(&mut notes, desk, &seen, &found);
-        if args.at.is_none() && left_count.as_ref().is_ok_and(|left_count| *left_count == 0) {
+        // Read once more: others may have written to them meanwhile.
+        let mut notes = Notes::load(desk, dir);
+        remember(&mut notes, desk, &seen, &found, left_count.is_ok());
+        if is_all && left_count.is_ok() {
             notes.verify = Some(RunNote { time: desk.now.timestamp(), problem_count: seen.problem_count() });
         }
         notes.save(desk, dir);
@@ -61,7 +68,7 @@ fn of_state(
 ) -> Result<(), Error> {
     let Some(moment) = &args.at else { return Ok(()) };
     let wanted = wanted(moment, &desk.now);
-    let request = RestoreRequest { repository: args.place.dir().to_owned(), wanted, even_packed: true };
+    let request = RestoreRequest { repository: args.place.dir().to_owned(), wanted, even_packed: false };
     match verify_state(ctx, &request) {
         Err(error) if is_finding(&error) => {
             watching.note_problem(text(&error));
@@ -88,7 +95,7 @@ fn some(
     ctx: &Context<'_>,
     files: &[(BackupName, Part)],
 ) -> Result<u64, Error> {
-    let total_len: u64 = files.iter().map(|(_, part)| part.len()).sum();
+    let total_len = files.iter().fold(0_u64, |len, (_, part)| len.saturating_add(part.len()));
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -104,20 +111,27 @@ fn some(
         let goes_on = read_count == 0 || read_len < wanted_len && !is_over;
         if goes_on {
             read_count += 1;
-            read_len += part.len();
+            read_len = part.len().saturating_add(read_len);
         }
         goes_on
     })?;
     Ok((files.len() - read_count) as u64)
 }
 
-fn remember(notes: &mut Notes, desk: &Desk<'_>, seen: &Seen, found: &Inventory) {
+/// What was found right, also before a signal came; and, if none did, what was found wrong.
+fn remember(notes: &mut Notes, desk: &Desk<'_>, seen: &Seen, found: &Inventory, is_over: bool) {
+    let now = desk.now.timestamp();
     for (name, (sum, transaction_count)) in &seen.verified {
-        notes.note_verified(*name, *sum, *transaction_count, desk.now.timestamp());
+        notes.note_verified(*name, *sum, *transaction_count, now);
     }
-    let right: BTreeSet<String> = seen.verified.keys().map(ToString::to_string).collect();
-    seen.begun.difference(&right).for_each(|name| notes.note_wrong(name));
-    notes.keep(found.chains.iter().flat_map(|chain| &chain.backups).map(|backup| backup.part.name));
+    let backups = || found.chains.iter().flat_map(|chain| &chain.backups);
+    for part in backups().map(|backup| &backup.part) {
+        let is_wrong = seen.begun.contains(&part.name.to_string()) && !seen.verified.contains_key(&part.name);
+        if is_wrong && is_over {
+            notes.note_wrong(part, now);
+        }
+    }
+    notes.keep(backups().map(|backup| backup.part.name));
 }
 
 fn tell(

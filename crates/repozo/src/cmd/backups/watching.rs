@@ -54,6 +54,16 @@ impl Observer for Watching<'_> {
 }
 
 impl Seen {
+    /// Adds problems that are seen in another way, unless they were told of the same file.
+    pub(super) fn add(&mut self, problems: Vec<String>) {
+        let is_told = |problem: &String| {
+            let name = problem.split([' ', ':']).next().unwrap_or_default();
+            self.problems.iter().any(|told| told.contains(name))
+        };
+        let new: Vec<String> = problems.into_iter().filter(|problem| !is_told(problem)).collect();
+        self.problems.extend(new);
+    }
+
     pub(super) fn problem_count(&self) -> u64 {
         self.problems.len() as u64
     }
@@ -62,6 +72,6 @@ impl Seen {
     pub(super) fn len(&self, found: &Inventory) -> u64 {
         let backups = found.chains.iter().flat_map(|chain| &chain.backups);
         let right = backups.filter(|backup| self.verified.contains_key(&backup.part.name));
-        right.map(|backup| backup.part.len()).sum()
+        right.fold(0, |len, backup| backup.part.len().saturating_add(len))
     }
 }

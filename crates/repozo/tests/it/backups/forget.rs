@@ -224,3 +224,55 @@ fn a_removal_that_fails_is_told_and_goes_on_the_next_time() {
     ours(&room.clock, &words).expect_success();
     expect_kept(&room, &states, &[0, 6, 7]);
 }
+
+/// The newest chain is damaged in its middle, which nobody sees who looks at its ends: it is read before another goes for it.
+/// The last good chain went for it once.
+#[test]
+fn before_a_chain_goes_the_one_that_stands_in_for_it_is_read() {
+    let mut room = Room::new();
+    let states = room.days(7);
+    let newest = room.in_repository(&states[6].0);
+    let mut bytes = crate::common::content(&newest);
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&newest, bytes).unwrap();
+    let ran = room.forget("--keep-last 1 --apply").expect_success();
+    assert!(
+        ran.stderr.contains("has checksum") && ran.stderr.contains("nothing goes for it"),
+        "{}",
+        ran.stderr
+    );
+    // The chain before it is the newest that restores.
+    assert_eq!(room.backups(), [3, 4, 5, 6].map(|at| states[at].0.clone()));
+    assert_eq!(room.recovered(&["-w", "-D", &states[5].0[..19]]), states[5].1);
+    // That is remembered, and told.
+    let told = text(&room.verb("status", &[]));
+    assert!(told.contains(&format!("{} was found to be damaged", states[6].0)), "{told}");
+}
+
+/// The database was replaced by an empty one: the last backup of the old one stays, as with `-k`.
+#[test]
+fn the_last_chain_of_another_database_stays() {
+    let mut room = Room::new();
+    let mut states = room.days(4);
+    room.database = testkit::Database::of_another_history(3);
+    room.put_database();
+    room.backup("F").expect_success();
+    states.push((room.backups().last().unwrap().clone(), room.database.bytes().to_vec()));
+    let ran = room.forget("--keep-last 1 --apply").expect_success();
+    assert!(text(&ran).contains("of another database"), "{}", text(&ran));
+    expect_kept(&room, &states, &[3, 4]);
+}
+
+/// A tag or a hold on what cannot be used now keeps it, and what is there of its chain.
+#[test]
+fn what_cannot_be_used_may_be_held() {
+    let mut room = Room::new();
+    let states = room.days(4);
+    room.verb("tag", &[&states[2].0, "keep-me"]).expect_success();
+    room.remove(&states[1].0);
+    let ran = room.forget("--keep-last 1 --keep-tag keep-me").expect_success();
+    assert!(text(&ran).contains("would remove 0 backups"), "{}", text(&ran));
+    room.forget("--keep-last 1 --apply").expect_success();
+    assert_eq!(room.backups(), [states[3].0.clone()]);
+}

@@ -167,3 +167,21 @@ fn the_page_shows_each_backup_and_needs_no_network() {
     assert_eq!(room.verb("status", &["--html", page.to_str().unwrap()]).status, 4);
     assert_eq!(content(&page), b"somebody's own");
 }
+
+/// A clock that was ahead once says nothing about age; it silenced the alarm for good.
+#[test]
+fn what_is_of_the_future_is_a_problem_and_no_age() {
+    let mut room = Room::new();
+    room.backup("").expect_success();
+    room.database.set_minute(60 * 24 * 40);
+    room.database.commit(&[(1, 9)]);
+    room.put_database();
+    room.pass(7200);
+    // The first transaction that is not backed up is of the future: then it is the age of the backup.
+    let told = with_file(&room, &["--max-age", "1h"]);
+    assert_eq!(told["age_seconds"], 7200);
+    assert_eq!(told["problems"].as_array().unwrap().len(), 1);
+    room.backup("").expect_success();
+    let told = with_file(&room, &[]);
+    assert_eq!(told["problems"], json!(["the newest backup is of the future: a clock was wrong"]));
+}

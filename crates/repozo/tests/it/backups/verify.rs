@@ -155,3 +155,48 @@ fn the_memory_is_in_nobodys_way() {
     oracle.repozo(&args!["-V", "-r", room.repository()], room.clock.seconds()).expect_success();
     assert_eq!(room.recovered(&[]), room.database.bytes());
 }
+
+/// A sample that finds nothing says nothing of what it did not look at. It said once that all was well with a repository
+/// without backups, with lists that were missing, and behind a verification that had found what only that finds.
+#[test]
+fn a_sample_does_not_take_back_what_is_known() {
+    let mut room = Room::new();
+    assert_eq!(room.verb("verify", &["--sample", "100%"]).status, 10);
+    room.long_chain("");
+    let names = room.backups();
+    damage(&room, &names[2]);
+    let ran = room.verb("verify", &["--sample", "100%"]);
+    assert_eq!(ran.status, 3);
+    let ran = room.verb("status", &["--format", "nagios"]);
+    assert_eq!((ran.status, ran.stdout.starts_with(b"REPOZO CRITICAL")), (2, true));
+    assert_eq!(room.verb("list", &[]).status, 3);
+    // Until it is right again.
+    damage(&room, &names[2]);
+    room.verb("verify", &["--sample", "100%"]).expect_success();
+    room.verb("status", &[]).expect_success();
+    // What only the lists show.
+    room.remove(&names[1]);
+    for words in [&["--sample", "100%"][..], &["--max-duration", "1h"], &["--quick"], &[]] {
+        let ran = room.verb("verify", words);
+        assert_eq!(ran.status, 3, "{words:?}");
+        assert!(text(&ran).contains(&format!("{} is missing", names[1])), "{words:?}: {}", text(&ran));
+    }
+    room.verb("verify", &["--max-duration", "1h"]);
+    assert!(text(&room.verb("status", &[])).contains("the last verification found"));
+}
+
+/// What `restore` refuses is a problem here, too.
+#[test]
+fn what_is_no_database_is_a_problem() {
+    let room = Room::new();
+    room.backup("").expect_success();
+    let name = room.backups()[0].clone();
+    let bytes = [b"XXXX", &content(&room.in_repository(&name))[4..]].concat();
+    room.write(&name, &bytes);
+    let line =
+        format!("{}/{name} 0 {} {}\n", room.repository().display(), bytes.len(), classic::Sum::of(&bytes));
+    room.write(&name.replace(".fs", ".dat"), line.as_bytes());
+    for verb in ["verify", "list", "status"] {
+        assert_eq!(room.verb(verb, &[]).status, 3, "{verb}");
+    }
+}

@@ -47,6 +47,7 @@ pub(crate) fn litter(fs: &dyn Fs, repository: &Path, sets_aside: bool) -> Vec<St
     let listed: Vec<u8> = lists.filter_map(|name| read(fs, &repository.join(name))).flatten().collect();
     let listed = String::from_utf8_lossy(&listed);
     let belongs = |name: &String| match extension(name) {
+        _ if name == ".repozo-notes.json" => true,
         ".fs" | ".fsz" | ".deltafs" | ".deltafsz" | ".dat" => true,
         ".tags" => is_data(stamp(name)),
         ".index" => is_data(stamp(name)) || listed.contains(stamp(name)),

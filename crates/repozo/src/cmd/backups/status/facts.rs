@@ -1,4 +1,5 @@
 use super::super::notes::Notes;
+use super::super::problems;
 use super::super::timeline::moments;
 use crate::args::moment::Now;
 use crate::ui::figures::length_of_time;
@@ -6,6 +7,9 @@ use classic::{ChainEntry, Inventory, Lag, Stamp};
 use filestorage::Tid;
 use jiff::Timestamp;
 use std::time::{Duration, SystemTime};
+
+/// Clocks of servers may be ahead of ours.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(86_400);
 
 /// What is told of a repository.
 pub(super) struct Facts {
@@ -35,6 +39,11 @@ pub(super) fn newest(found: &Inventory) -> Option<&ChainEntry> {
 }
 
 impl Facts {
+    /// The age, if anything is known of it.
+    pub(super) fn known_age(&self) -> Option<Duration> {
+        (self.age != Duration::MAX).then_some(self.age)
+    }
+
     pub(super) fn of(
         found: Inventory,
         notes: &Notes,
@@ -60,22 +69,27 @@ impl Facts {
             unverified_count: backups().filter(|backup| notes.verified(&backup.part).is_none()).count()
                 as u64,
             drilled: notes.drill.as_ref().map(|run| run.time),
-            problems: problems(&found, notes),
+            problems: problems(&found, notes, now),
             moments: moments(&found),
         };
+        let times = [last_stamp.and_then(|stamp| stamp.time()), last_tid.and_then(time_of)];
+        if times.into_iter().flatten().any(|time| time > latest_possible(now)) {
+            facts.problems.push("the newest backup is of the future: a clock was wrong".to_owned());
+        }
         if last_stamp.is_none() {
             facts.problems.push("there is no backup".to_owned());
         } else if max_age.is_some_and(|limit| age > limit) {
             let what = if facts.lag.is_some() { "what is not backed up" } else { "the newest backup" };
-            facts.problems.push(format!("{what} is {} old", length_of_time(age)));
+            facts.problems.push(format!("{what} is {}", age_text(age)));
         }
         facts
     }
 }
 
 /// How long there has been something that would be lost. With the live database at hand: the age of the first transaction
-/// that is not backed up, or nothing. Without: the time since the newest backup, or since a backup found nothing to do, or
-/// since the last transaction that is backed up, whichever is later.
+/// that is not backed up, or nothing. Without, and where that transaction is of the future: the time since the newest backup,
+/// or since a backup found nothing to do, or since the last transaction that is backed up, whichever is later; of the future
+/// none of them counts.
 fn age(
     last_stamp: Option<Stamp>,
     last_tid: Option<Tid>,
@@ -83,28 +97,27 @@ fn age(
     ended: Option<Timestamp>,
     now: &Now,
 ) -> Duration {
-    let of_tid = |tid: Tid| {
-        Duration::try_from_secs_f64(tid.unix_seconds()).ok().map(|since| SystemTime::UNIX_EPOCH + since)
-    };
-    let since = match lag {
-        Some(lag) => lag.first.map(of_tid),
-        None => {
-            let known =
-                [last_stamp.and_then(|stamp| stamp.time()), last_tid.and_then(of_tid), ended.map(Into::into)];
-            Some(known.into_iter().flatten().max())
-        }
-    };
-    since.flatten().map_or(Duration::ZERO, |since| now.time.duration_since(since).unwrap_or_default())
+    let is_possible = |time: &SystemTime| *time <= latest_possible(now);
+    let first = lag.and_then(|lag| lag.first);
+    if lag.is_some() && first.is_none() {
+        return Duration::ZERO;
+    }
+    let since = first.and_then(time_of).filter(is_possible).or_else(|| {
+        let known =
+            [last_stamp.and_then(|stamp| stamp.time()), last_tid.and_then(time_of), ended.map(Into::into)];
+        known.into_iter().flatten().filter(is_possible).max()
+    });
+    // Where everything is of the future nothing is known.
+    since.map_or(Duration::MAX, |since| now.time.duration_since(since).unwrap_or_default())
 }
 
-fn problems(found: &Inventory, notes: &Notes) -> Vec<String> {
-    let mut problems = Vec::new();
-    for chain in &found.chains {
-        problems.extend(chain.fault.as_ref().map(|fault| format!("{}.dat: {fault}", chain.full.stamp)));
-        problems.extend(chain.unusable.iter().map(|name| format!("{name} cannot be used")));
-        problems.extend(chain.backups.iter().filter_map(|backup| backup.problem.clone()));
-    }
-    problems.extend(found.strays.iter().map(|name| format!("{name}: its full backup is missing")));
+fn time_of(tid: Tid) -> Option<SystemTime> {
+    let since = Duration::try_from_secs_f64(tid.unix_seconds()).ok()?;
+    SystemTime::UNIX_EPOCH.checked_add(since)
+}
+
+fn problems(found: &Inventory, notes: &Notes, now: &Now) -> Vec<String> {
+    let mut problems = [problems::seen(found), problems::remembered(found, notes, now)].concat();
     if let Some(run) = notes.verify.as_ref().filter(|run| run.problem_count > 0) {
         problems.push(format!("the last verification found {}: repozo verify tells them", run.problem_count));
     }
@@ -112,4 +125,17 @@ fn problems(found: &Inventory, notes: &Notes) -> Vec<String> {
         problems.push("the last drill failed: repozo drill tells why".to_owned());
     }
     problems
+}
+
+/// What is dated behind this is of a clock that is wrong, and says nothing about age.
+fn latest_possible(now: &Now) -> SystemTime {
+    now.time + CLOCK_TOLERANCE
+}
+
+/// An age in words.
+pub(super) fn age_text(age: Duration) -> String {
+    match age {
+        Duration::MAX => "of an age that nobody knows".to_owned(),
+        age => format!("{} old", length_of_time(age)),
+    }
 }

@@ -20,7 +20,7 @@ pub(super) fn metrics(dir: &Path, facts: &Facts) -> String {
         (
             "age_seconds",
             "How long there has been something that is not backed up.",
-            Some(facts.age.as_secs().to_string()),
+            facts.known_age().map(|age| age.as_secs().to_string()),
         ),
         (
             "lag_bytes",

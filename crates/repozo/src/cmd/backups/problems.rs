@@ -1,0 +1,43 @@
+use super::notes::Notes;
+use crate::args::moment::Now;
+use crate::ui::time::seconds;
+use classic::{BackupName, Inventory};
+use std::collections::BTreeSet;
+
+/// What is seen to be wrong with the lists, and the sizes and the ends of files.
+pub(super) fn seen(found: &Inventory) -> Vec<String> {
+    let mut problems = Vec::new();
+    for chain in &found.chains {
+        problems.extend(chain.fault.as_ref().map(|fault| format!("{}.dat: {fault}", chain.full.stamp)));
+        problems.extend(chain.unusable.iter().map(|name| format!("{name} cannot be used")));
+        problems.extend(chain.backups.iter().filter_map(|backup| backup.problem.clone()));
+    }
+    problems.extend(found.strays.iter().map(|name| format!("{name}: its full backup is missing")));
+    // The chain of the latest name is what is built upon and restored; where the clock went back it is not the newest.
+    let newest =
+        found.chains.iter().filter(|chain| !chain.backups.is_empty()).max_by_key(|chain| chain.last_stamp());
+    let latest = found.chains.iter().max_by_key(|chain| chain.last_tid());
+    if let (Some(newest), Some(latest)) = (newest, latest)
+        && newest.last_tid() < latest.last_tid()
+    {
+        let text =
+            format!("{} has later transactions than {}, whose name is later", latest.full, newest.full);
+        problems.push(text + ": the clock was set back, or the database was");
+    }
+    problems
+}
+
+/// What verifications found wrong, and nothing found right since.
+pub(super) fn remembered(found: &Inventory, notes: &Notes, now: &Now) -> Vec<String> {
+    let parts = found.chains.iter().flat_map(|chain| &chain.backups).map(|backup| backup.part);
+    let wrong = parts.filter_map(|part| Some((part.name, notes.wrong(&part)?)));
+    wrong
+        .map(|(name, time)| format!("{name} was found to be damaged on {}", seconds(time, &now.zone)))
+        .collect()
+}
+
+/// The files that verifications found wrong.
+pub(super) fn wrong_files(found: &Inventory, notes: &Notes) -> BTreeSet<BackupName> {
+    let parts = found.chains.iter().flat_map(|chain| &chain.backups).map(|backup| backup.part);
+    parts.filter(|part| notes.wrong(part).is_some()).map(|part| part.name).collect()
+}

@@ -261,6 +261,13 @@ pub enum Notice {
         /// Why.
         reason: String,
     },
+    /// A chain is looked into, and not all of it can be used.
+    NotAll {
+        /// Its full.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// A state that a pack took something from, before it was backed up, is looked into.
     PackedAway {
         /// Its last transaction.
@@ -396,6 +403,9 @@ impl fmt::Display for Notice {
                     "the backups of {} cannot be looked into and are passed over: {reason}",
                     path.display()
                 )
+            }
+            Notice::NotAll { path, reason } => {
+                write!(f, "not all backups of {} can be used: {reason}", path.display())
             }
             Notice::PackedAway { tid, full } => write!(
                 f,

@@ -1,7 +1,7 @@
 use crate::recover::hold;
 use crate::restore::Chosen;
 use crate::timeline::Wanted;
-use crate::{BackupName, ChainReader, Context, Error, Notice, Repository};
+use crate::{BackupName, ChainReader, Context, Error, Fault, Notice, Repository};
 use std::io;
 use vfs::{Head, Lock, ReadAt};
 
@@ -33,27 +33,35 @@ impl<'a> State<'a> {
     }
 }
 
-/// The chains of a repository, oldest first, each as far as its files fit together, with the full that it begins with.
+/// The chains of a repository, oldest first, each as far as its files fit together, with the full that it begins with; and
+/// whether that is all that there is: what is not is told.
 ///
 /// # Errors
 /// [`Error::NoFiles`], and what the system says.
 pub fn chain_states<'a>(
     ctx: &Context<'a>,
     repository: &'a Repository<'a>,
-) -> Result<Vec<(BackupName, State<'a>)>, Error> {
+) -> Result<(Vec<(BackupName, State<'a>)>, bool), Error> {
     let survey = repository.survey()?;
-    let state = |chain: &crate::Chain| {
-        let reading = hold(ctx, &repository.path_of(chain.full));
-        let parts = chain.tile().parts;
-        let end_pos = parts.last()?.end_pos;
-        let reader = ChainReader::new(ctx.fs, repository, &parts);
-        Some((chain.full, State { bytes: Head::new(reader, end_pos), _reading: reading }))
-    };
-    let states: Vec<_> = survey.chains.iter().filter_map(state).collect();
-    if states.is_empty() {
+    if survey.chains.is_empty() {
         return Err(Error::NoFiles { before: None, covered: survey.covered() });
     }
-    Ok(states)
+    let (mut states, mut is_all) = (Vec::new(), survey.strays.is_empty());
+    for chain in &survey.chains {
+        let tiling = chain.tile();
+        let unlisted = tiling.unlisted.first().map(|name| Fault::Unlisted(*name));
+        if let Some(fault) = tiling.fault.or(unlisted) {
+            is_all = false;
+            let (path, reason) = (repository.path_of(chain.full), fault.to_string());
+            ctx.notice(Notice::NotAll { path, reason });
+        }
+        if let Some(last) = tiling.parts.last() {
+            let reading = hold(ctx, &repository.path_of(chain.full));
+            let bytes = Head::new(ChainReader::new(ctx.fs, repository, &tiling.parts), last.end_pos);
+            states.push((chain.full, State { bytes, _reading: reading }));
+        }
+    }
+    Ok((states, is_all))
 }
 
 impl ReadAt for State<'_> {

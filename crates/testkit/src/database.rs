@@ -102,7 +102,7 @@ impl Database {
     /// Goes back to the state behind the first `number` transactions.
     pub fn put_back(&mut self, number: usize) {
         let tid = self.tid;
-        *self = Database { tid, ..Database::of_bytes(&self.up_to(number).to_vec()) };
+        *self = Database { tid, ..Database::of_bytes(self.up_to(number)) };
     }
 
     /// Appends a committed transaction with one record per (oid, length of data).

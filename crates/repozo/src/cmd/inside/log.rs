@@ -24,7 +24,9 @@ pub(super) fn run(args: &LogArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Resul
     match &args.source {
         Source { repository: Some(dir), at: None, .. } => {
             let repository = Repository::open(desk.ctx.fs, dir)?;
-            for (full, state) in chain_states(&desk.ctx, &repository)? {
+            let (states, is_all) = chain_states(&desk.ctx, &repository)?;
+            telling.is_whole &= is_all;
+            for (full, state) in states {
                 let path = repository.path_of(full);
                 look_at(&desk.ctx, &state, &path, |chain| telling.tell(chain, Some(full)))?;
             }

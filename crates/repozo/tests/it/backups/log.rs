@@ -41,3 +41,15 @@ fn the_transactions_of_all_chains_are_told_each_once() {
     assert_eq!(tids(&at), all[..3].iter().map(ToString::to_string).collect::<Vec<_>>());
     assert_eq!(text(&room.verb("log", &["--since", &all[8].to_string()])).lines().count(), 2);
 }
+
+/// What cannot be used is not left out in silence.
+#[test]
+fn where_not_all_can_be_used_that_is_told() {
+    let mut room = Room::new();
+    room.long_chain("");
+    let names = room.backups();
+    room.remove(&names[2]);
+    let ran = room.verb("log", &[]);
+    assert_eq!((ran.status, text(&ran).lines().count()), (3, 13));
+    assert!(ran.stderr.contains(&format!("{} is missing", names[2])), "{}", ran.stderr);
+}

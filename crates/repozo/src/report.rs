@@ -87,6 +87,9 @@ pub(crate) fn is_finding(error: &Error) -> bool {
 
 /// Names in messages may hold anything; a message stays one line.
 pub(crate) fn one_line(text: &str) -> String {
+    if !text.contains(char::is_control) {
+        return text.to_owned();
+    }
     text.chars()
         .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
         .collect()

@@ -39,8 +39,10 @@ pub(super) fn run(args: &BackupArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Re
         }
     };
     let told = if args.json { done.json(args).to_string() } else { done.text() };
-    writeln!(out, "{told}").and_then(|()| out.flush()).map_err(Failure::Output)?;
+    // The backup is made: what comes behind it is done, also where nobody can be told.
+    let written = writeln!(out, "{told}").and_then(|()| out.flush());
     hook(args, desk, "--hook-after", args.hook_after.as_deref(), done.facts(args))?;
+    written.map_err(Failure::Output)?;
     Ok(0)
 }
 

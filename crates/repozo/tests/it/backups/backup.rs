@@ -113,6 +113,21 @@ fn a_command_that_fails_stops_the_run_before_it_and_is_told_behind_it() {
     assert!(last.contains("exit status: 3") && ran.stderr.contains("exit status: 5"), "{}", ran.stderr);
 }
 
+/// The backup is made whether anybody can be told or not, and what is to be done behind it is done.
+#[test]
+fn the_command_behind_a_backup_is_run_where_the_output_is_full() {
+    let room = Room::new();
+    let done = room.path("done");
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let ended = crate::common::binary()
+        .args(args!["backup", "-r", room.repository(), room.file()])
+        .args(["--hook-after", &format!("touch '{}'", done.display())])
+        .stdout(full)
+        .status()
+        .unwrap();
+    assert_eq!((ended.code(), done.exists(), room.backups().len()), (Some(1), true, 1));
+}
+
 /// A command that starts another one, and waits for it; both have the pipe open.
 struct Hanging {
     pipe: PathBuf,

@@ -96,7 +96,7 @@ fn run_verb(
     };
     let surroundings = Surroundings { repository: session.repository.as_deref(), profile: &profile };
     match args::modern::parse(args, &surroundings) {
-        Ok(modern) => cmd::execute_verb(&modern.verb, session, stdout, stderr),
+        Ok(modern) => cmd::execute_verb(&modern, session, stdout, stderr),
         Err(told) if told.use_stderr() => {
             print(stderr, &told.render().to_string());
             2

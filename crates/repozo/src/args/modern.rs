@@ -18,6 +18,12 @@ pub struct Modern {
     /// What is to be done.
     #[command(subcommand)]
     pub verb: Verb,
+    /// Tell on standard error what is done.
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// Show no bar, also on a terminal.
+    #[arg(long, global = true)]
+    pub no_progress: bool,
 }
 
 /// What is to be done.

@@ -8,7 +8,7 @@ mod json_line;
 mod paper;
 
 use crate::args::classic::{Action, Invocation};
-use crate::args::modern::Verb;
+use crate::args::modern::{Modern, Verb};
 use crate::ui::Ui;
 use crate::{Session, report};
 use classic::{Context, Error, Target};
@@ -50,12 +50,13 @@ fn dispatch(ctx: &Context<'_>, action: &Action, stdout: &mut dyn Write) -> Resul
 
 /// Does what a verb says; the exit status.
 pub(crate) fn execute_verb(
-    verb: &Verb,
+    modern: &Modern,
     session: &Session<'_>,
     stdout: &mut dyn Write,
     stderr: &mut (dyn Write + Send),
 ) -> u8 {
-    let ui = Ui::new(stderr, false, session.is_terminal);
+    let Modern { verb, verbose, no_progress } = modern;
+    let ui = Ui::new(stderr, *verbose, session.is_terminal && !no_progress);
     let desk = Desk::new(session, &ui);
     let mut output = BufWriter::new(stdout);
     let done = match verb {

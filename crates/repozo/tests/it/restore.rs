@@ -150,6 +150,18 @@ fn the_repository_may_be_named_by_the_environment() {
     assert_eq!(String::from_utf8(logged.stdout).unwrap().lines().count(), 8);
 }
 
+/// What is done is told on standard error, and never where programs read.
+#[test]
+fn what_is_done_is_told_if_that_is_wanted() {
+    let mut room = Room::new();
+    room.long_chain("");
+    let quiet = room.restore(&[]).expect_success();
+    let verbose = room.restore(&["-v", "--no-progress"]).expect_success();
+    assert_eq!((quiet.stderr.as_str(), &quiet.stdout), ("", &verbose.stdout));
+    let chunks = verbose.stderr.lines().filter(|line| line.starts_with("Recovered chunk ")).count();
+    assert_eq!(chunks, 4, "{}", verbose.stderr);
+}
+
 fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }

@@ -60,7 +60,9 @@ fn what_was_made_is_told_with_its_kind_and_reason() {
 #[test]
 fn the_commands_of_the_user_are_run_with_the_facts() {
     let mut room = Room::new();
-    let note = |name: &str| format!("env | grep ^REPOZO_ | sort > '{}'", room.path(name).display());
+    // The tests themselves are told things in such variables.
+    let facts = "REPOZO_(REPOSITORY|FILE|KIND|BACKUP|BYTES|TRANSACTIONS|ERROR|STATUS)=";
+    let note = |name: &str| format!("env | grep -E '^{facts}' | sort > '{}'", room.path(name).display());
     let (before, after, failed) = (note("before"), note("after"), note("failed"));
     let hooks = ["--hook-before", &*before, "--hook-after", &*after, "--hook-failed", &*failed];
     room.back_up(&hooks).expect_success();

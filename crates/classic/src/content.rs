@@ -1,5 +1,6 @@
-use crate::Context;
 use crate::indexes::open_stream;
+use crate::part::PartStream;
+use crate::{BackupName, Context, Repository};
 use filestorage::{
     Index, Magic, Problem, RecordData, RecordHeader, StreamWalker, TransactionHeader, Visitor, Walker,
 };
@@ -17,6 +18,19 @@ pub(crate) fn own_position(bytes: &[u8]) -> Option<u64> {
     let record = RecordHeader::decode(0, record.try_into().ok()?);
     let is_transaction = header.status.is_final() && header.len > header.header_len();
     (is_transaction && record.tid == header.tid).then_some(record.transaction_pos)
+}
+
+/// The position where an incremental says that it stands, by its first record; `None` if it cannot be read, or says nothing.
+pub(crate) fn own_position_of(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    name: BackupName,
+) -> Option<u64> {
+    // Longer than any header of a transaction, its texts included, and a record's.
+    let mut head = vec![0; 1 << 18];
+    let mut stream = PartStream::open(ctx.fs, repository, name).ok()?;
+    let read_len = stream.read_full(&mut head).ok()?;
+    own_position(&head[..read_len])
 }
 
 /// Whether an index file begins and ends as one of a database of `data_len` bytes; where its buckets begin.

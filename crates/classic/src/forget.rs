@@ -7,18 +7,17 @@
 //! | each of them, newest first, its index and its tags | fewer of them | the same |
 
 use crate::inventory::chain_entry;
-use crate::prune::{NewFull, first_transaction, reason_to_keep, remove_chain, remove_data_file};
+use crate::prune::{
+    NewFull, first_transaction, lock_to_remove, reason_to_keep, remove_chain, remove_data_file,
+};
 use crate::reconcile::{line_of, reconcile, write_dat};
 use crate::repository::Survey;
 use crate::retention::{BackupFacts, ChainFacts, Policy, Reason, decide};
-use crate::{
-    BackupEntry, BackupName, Chain, ChainEntry, ChainReader, Context, Error, Notice, Part, Repository,
-};
+use crate::{BackupEntry, BackupName, Chain, ChainEntry, ChainReader, Context, Error, Part, Repository};
 use filestorage::transaction_before;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
-use vfs::LockKind;
 use vfs::publish;
 
 /// What becomes of a backup.
@@ -190,17 +189,7 @@ fn remove_end(
     fates: &[Fate],
     kept_count: usize,
 ) -> Result<bool, Error> {
-    let full_path = repository.path_of(chain.full);
-    // Who restores from the chain holds a shared lock on its full.
-    let _lock = match ctx.fs.try_lock(&full_path, LockKind::Exclusive) {
-        Ok(Some(lock)) => Some(lock),
-        Ok(None) => {
-            ctx.notice(Notice::KeptInUse(full_path));
-            return Ok(false);
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::Unsupported => None,
-        Err(error) => return Err(vfs::Error::new(vfs::Op::Lock, &full_path, error).into()),
-    };
+    let Some(_lock) = lock_to_remove(ctx, repository.path_of(chain.full))? else { return Ok(false) };
     let (kept, removed) = fates.split_at(kept_count);
     let part = |fate: &Fate| -> Part { fate.backup.part };
     let lines: Vec<_> = kept.iter().map(|fate| line_of(repository, &part(fate))).collect();

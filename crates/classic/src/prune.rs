@@ -17,8 +17,9 @@ use crate::{BackupName, Chain, Context, Error, Event, Notice, Part, Repository};
 use filestorage::{Boundary, Magic, Tid, TransactionHeader, Visitor, committed_end, transaction_before};
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
+use std::path::PathBuf;
 use vfs::publish::{self, Draft};
-use vfs::{LockKind, Op, ReadAt};
+use vfs::{Lock, LockKind, Op, ReadAt};
 
 /// A full backup that older ones may have to go for, and the ends of the database in it.
 pub(crate) struct NewFull {
@@ -83,18 +84,7 @@ pub(crate) fn remove_chain(
             return Ok(false);
         }
     }
-    let full_path = repository.path_of(chain.full);
-    // Who restores from the chain holds a shared lock on its full.
-    let lock = match ctx.fs.try_lock(&full_path, LockKind::Exclusive) {
-        Ok(Some(lock)) => Some(lock),
-        Ok(None) => {
-            ctx.notice(Notice::KeptInUse(full_path));
-            return Ok(false);
-        }
-        // Without a full there is nothing to restore, and nobody who does.
-        Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::NotFound) => None,
-        Err(error) => return Err(vfs::Error::new(Op::Lock, &full_path, error).into()),
-    };
+    let Some(lock) = lock_to_remove(ctx, repository.path_of(chain.full))? else { return Ok(false) };
     let (dat, marker) =
         (repository.dat_path(chain.stamp()), repository.path_of(Companion::Removed(chain.stamp())));
     match publish::rename_new(ctx.fs, &dat, &marker) {
@@ -110,6 +100,27 @@ pub(crate) fn remove_chain(
     drop(lock);
     publish::remove(ctx.fs, &marker)?;
     Ok(true)
+}
+
+/// The lock of a chain of which something is to go, by its full, where the file system has any and the full is there; `None`
+/// if somebody reads it, which is told: who restores from it holds a shared lock.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn lock_to_remove(
+    ctx: &Context<'_>,
+    full_path: PathBuf,
+) -> Result<Option<Option<Box<dyn Lock>>>, Error> {
+    match ctx.fs.try_lock(&full_path, LockKind::Exclusive) {
+        Ok(Some(lock)) => Ok(Some(Some(lock))),
+        Ok(None) => {
+            ctx.notice(Notice::KeptInUse(full_path));
+            Ok(None)
+        }
+        // Without a full there is nothing to restore, and nobody who does.
+        Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::NotFound) => Ok(Some(None)),
+        Err(error) => Err(vfs::Error::new(Op::Lock, &full_path, error).into()),
+    }
 }
 
 /// Goes on with a removal whose marker was found; `chain` is what is left, with the marker as its list.

@@ -9,8 +9,7 @@
 //!
 //! A chain of which nothing can be used: its files are renamed first, the list last.
 
-use crate::content::own_position;
-use crate::part::PartStream;
+use crate::content::own_position_of;
 use crate::reconcile::{free_name, line_of, prove_place, reconcile, set_aside, write_dat};
 use crate::repository::Survey;
 use crate::{
@@ -153,20 +152,11 @@ impl<'a> Laying<'a> {
         let mut laying = Laying { ctx, repository, full, at: BTreeMap::new(), lines };
         for name in chain.files.iter().filter(|name| !name.is_full()) {
             ctx.interrupt.check()?;
-            if let Some(pos) = laying.own_pos(*name) {
+            if let Some(pos) = own_position_of(ctx, repository, *name) {
                 laying.at.entry(pos).or_default().push(*name);
             }
         }
         Ok(laying)
-    }
-
-    /// Where an increment says that it stands; `None` if it cannot be read, or says nothing.
-    fn own_pos(&self, name: BackupName) -> Option<u64> {
-        // Longer than any header of a transaction, its texts included, and a record's.
-        let mut head = vec![0; 1 << 18];
-        let mut stream = PartStream::open(self.ctx.fs, self.repository, name).ok()?;
-        let read_len = stream.read_full(&mut head).ok()?;
-        own_position(&head[..read_len])
     }
 
     /// The files that lead farthest, each behind the one before it.

@@ -1,6 +1,6 @@
 //! Which data files make up the state at a moment, and in what order.
 
-use crate::content::own_position;
+use crate::content::own_position_of;
 use crate::part::PartStream;
 use crate::reconcile::prove_place;
 use crate::repository::Survey;
@@ -296,11 +296,7 @@ impl<'a> Laying<'a> {
 
     /// Whether the first record of an incremental names the position where the file is to stand.
     fn says_its_place(&self, name: BackupName, start_pos: u64) -> bool {
-        // Longer than any header of a transaction, its texts included, and a record's.
-        let mut head = vec![0; 1 << 18];
-        let read = PartStream::open(self.ctx.fs, self.repository, name)
-            .and_then(|mut stream| stream.read_full(&mut head));
-        name.is_full() || read.is_ok_and(|read_len| own_position(&head[..read_len]) == Some(start_pos))
+        name.is_full() || own_position_of(self.ctx, self.repository, name) == Some(start_pos)
     }
 
     /// A line may be newer than the listing: a backup ended in between.

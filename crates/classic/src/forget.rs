@@ -191,11 +191,10 @@ fn remove_end(
 ) -> Result<bool, Error> {
     let Some(_lock) = lock_to_remove(ctx, repository.path_of(chain.full))? else { return Ok(false) };
     let (kept, removed) = fates.split_at(kept_count);
-    let part = |fate: &Fate| -> Part { fate.backup.part };
-    let lines: Vec<_> = kept.iter().map(|fate| line_of(repository, &part(fate))).collect();
+    let lines: Vec<_> = kept.iter().map(|fate| line_of(repository, &fate.backup.part)).collect();
     write_dat(ctx, repository, chain.full, &lines)?;
     for fate in removed.iter().rev() {
-        remove_data_file(ctx, repository, part(fate).name)?;
+        remove_data_file(ctx, repository, fate.backup.part.name)?;
     }
     let synced = publish::sync_dir(ctx.fs, repository.dir())?;
     ctx.note_sync(synced, repository.dir());

@@ -41,6 +41,18 @@ pub struct BackupEntry {
     pub problem: Option<String>,
 }
 
+impl Inventory {
+    /// All backups that fit together with those of their chain, chain after chain.
+    pub fn backups(&self) -> impl Iterator<Item = &BackupEntry> {
+        self.chains.iter().flat_map(|chain| &chain.backups)
+    }
+
+    /// The chain of the latest name, of those of which anything can be used.
+    pub fn newest(&self) -> Option<&ChainEntry> {
+        self.chains.iter().filter(|chain| !chain.backups.is_empty()).max_by_key(|chain| chain.last_stamp())
+    }
+}
+
 impl ChainEntry {
     /// The last transaction that is known to restore, if all files are what they are said to be.
     pub fn last_tid(&self) -> Option<Tid> {

@@ -88,7 +88,7 @@ pub(crate) fn find(
         },
     };
     let is_exact = matches!(wanted, Wanted::Transaction(_));
-    let mut search = Search { ctx, repository, tid, is_exact, ..Search::new(ctx, repository) };
+    let mut search = Search::new(ctx, repository, tid, is_exact);
     for chain in likely_first(survey, tid) {
         ctx.interrupt.check()?;
         if let Err(error) = search.look(chain) {
@@ -128,12 +128,12 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(ctx: &'a Context<'a>, repository: &'a Repository<'a>) -> Search<'a> {
+    fn new(ctx: &'a Context<'a>, repository: &'a Repository<'a>, tid: Tid, is_exact: bool) -> Search<'a> {
         Search {
             ctx,
             repository,
-            tid: Tid::default(),
-            is_exact: false,
+            tid,
+            is_exact,
             cut: None,
             whole: None,
             packed: None,

@@ -95,8 +95,8 @@ impl FromStr for Moment {
     type Err = String;
 
     /// A tid as `0x` and 16 hex digits; RFC 3339; `now`, `today`, `yesterday`, both with a time if wanted; `2 hours ago`;
-    /// or a date in UTC: year, month, day and as much of a time as is wanted, with anything but digits between. What is
-    /// left out is the least that it can be.
+    /// or a date in UTC: year, month, day and as much of a time as is wanted, with hyphens, colons, slashes, blanks or a `T`
+    /// between. What is left out is the least that it can be.
     fn from_str(text: &str) -> Result<Moment, String> {
         let meaning = match text.strip_prefix("0x") {
             Some(digits) => {

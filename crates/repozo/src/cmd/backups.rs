@@ -19,6 +19,7 @@ mod watching;
 use super::desk::Desk;
 use super::failure::Failure;
 use crate::args::modern::{RepositoryArgs, Verb};
+use classic::BackupName;
 use std::io::Write;
 use std::path::Path;
 
@@ -44,6 +45,11 @@ pub(super) fn execute(verb: &Verb, desk: &Desk<'_>, out: &mut dyn Write) -> Resu
         // All others are answered before.
         _ => Ok(0),
     }
+}
+
+/// What a backup is, in a table: increments stand a little to the right.
+fn kind(name: BackupName) -> &'static str {
+    if name.is_full() { "full" } else { "  +" }
 }
 
 impl RepositoryArgs {

@@ -14,7 +14,7 @@ use classic::{RestorePlan, RestoreRequest, Wanted, restore};
 use serde_json::json;
 use std::ffi::OsStr;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 use vfs::Op;
 
@@ -36,9 +36,8 @@ const OPENS_TIMEOUT: Duration = Duration::from_secs(3600);
 /// Where there is no room, or no such state; that a backup does not restore is none, but what was to be found out.
 pub(super) fn run(args: &DrillArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
     let mut found = Found::default();
-    let drilled = drill(args, desk, &mut found, out);
-    // An interrupted drill, or one without room, proves nothing.
-    drilled?;
+    // An interrupted drill, or one without room, proves nothing, and nothing is remembered.
+    drill(args, desk, &mut found, out)?;
     let is_well = found.is_well();
     let mut notes = Notes::load(desk, args.place.dir());
     notes.drill = Some(RunNote { time: desk.now.timestamp(), problem_count: u64::from(!is_well) });
@@ -88,8 +87,7 @@ fn open(
 }
 
 fn in_scratch(args: &DrillArgs, error: io::Error) -> Failure {
-    let path: PathBuf = args.scratch.clone();
-    Failure::Common(vfs::Error::new(Op::Create, &path, error).into())
+    Failure::Common(vfs::Error::new(Op::Create, &args.scratch, error).into())
 }
 
 fn tell_restored(

@@ -1,3 +1,4 @@
+use super::kind;
 use super::notes::Notes;
 use super::problems;
 use super::watching::Watching;
@@ -114,12 +115,11 @@ fn removed(fates: &[Fate]) -> impl Iterator<Item = &Fate> {
 fn write_text(fates: &[Fate], is_done: bool, desk: &Desk<'_>, out: &mut dyn Write) -> io::Result<()> {
     let rows = fates.iter().map(|fate| {
         let name = fate.backup.part.name;
-        let kind = if name.is_full() { "full" } else { "  +" };
         let (made, stored) =
             (of_stamp(name.stamp, &desk.now.zone), bytes(fate.backup.stored_len.unwrap_or(0)));
         let reasons: Vec<String> = fate.reasons.iter().map(word).collect();
         let fate = if reasons.is_empty() { "remove" } else { "keep" };
-        [made, kind.to_owned(), stored, format!("{fate}  {}", reasons.join(", ")).trim_end().to_owned()]
+        [made, kind(name).to_owned(), stored, format!("{fate}  {}", reasons.join(", ")).trim_end().to_owned()]
     });
     writeln!(out, "{}\n{}", table(["made", "", "stored", ""], rows), summary(fates, is_done))
 }

@@ -1,3 +1,4 @@
+use super::kind;
 use super::notes::Notes;
 use super::problems;
 use super::timeline::{Gap, gaps, line, moments};
@@ -34,10 +35,6 @@ struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    fn backups(&self) -> impl Iterator<Item = &BackupEntry> {
-        self.found.chains.iter().flat_map(|chain| &chain.backups)
-    }
-
     fn problems(&self) -> Vec<String> {
         let remembered = problems::remembered(self.found, self.notes, &self.desk.now);
         [problems::seen(self.found), remembered].concat()
@@ -50,7 +47,7 @@ impl Listing<'_> {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         let moments = moments(self.found);
         let gaps = gaps(&moments);
-        let rows = self.found.chains.iter().flat_map(|chain| &chain.backups).map(|backup| self.row(backup));
+        let rows = self.found.backups().map(|backup| self.row(backup));
         writeln!(
             out,
             "{}",
@@ -71,7 +68,7 @@ impl Listing<'_> {
             out,
             "{}, {}, {} stored",
             count_of(self.found.chains.len() as u64, "chain", "chains"),
-            count_of(self.backups().count() as u64, "backup", "backups"),
+            count_of(self.found.backups().count() as u64, "backup", "backups"),
             bytes(self.stored_len())
         )
     }
@@ -79,7 +76,6 @@ impl Listing<'_> {
     fn row(&self, backup: &BackupEntry) -> [String; 7] {
         let zone = &self.desk.now.zone;
         let name = backup.part.name;
-        let kind = if name.is_full() { "full" } else { "  +" };
         let stored = backup.stored_len.map_or_else(|| "missing".to_owned(), bytes);
         let counted = self.notes.transaction_count(&backup.part).map_or_else(|| "?".to_owned(), count);
         let last = backup.tids.map_or_else(|| "-".to_owned(), |(_, last)| of_tid(last, zone));
@@ -91,7 +87,7 @@ impl Listing<'_> {
         };
         [
             of_stamp(name.stamp, zone),
-            kind.to_owned(),
+            kind(name).to_owned(),
             bytes(backup.part.len()),
             stored,
             counted,
@@ -114,7 +110,7 @@ impl Listing<'_> {
         }
         let summary = json!({
             "chains": self.found.chains.len(),
-            "backups": self.backups().count(),
+            "backups": self.found.backups().count(),
             "stored_len": self.stored_len(),
             "strays": self.found.strays.iter().map(ToString::to_string).collect::<Vec<_>>(),
         });

@@ -14,10 +14,8 @@ pub(super) fn seen(found: &Inventory) -> Vec<String> {
     }
     problems.extend(found.strays.iter().map(|name| format!("{name}: its full backup is missing")));
     // The chain of the latest name is what is built upon and restored; where the clock went back it is not the newest.
-    let newest =
-        found.chains.iter().filter(|chain| !chain.backups.is_empty()).max_by_key(|chain| chain.last_stamp());
     let latest = found.chains.iter().max_by_key(|chain| chain.last_tid());
-    if let (Some(newest), Some(latest)) = (newest, latest)
+    if let (Some(newest), Some(latest)) = (found.newest(), latest)
         && newest.last_tid() < latest.last_tid()
     {
         let text =
@@ -29,8 +27,7 @@ pub(super) fn seen(found: &Inventory) -> Vec<String> {
 
 /// What verifications found wrong, and nothing found right since.
 pub(super) fn remembered(found: &Inventory, notes: &Notes, now: &Now) -> Vec<String> {
-    let parts = found.chains.iter().flat_map(|chain| &chain.backups).map(|backup| backup.part);
-    let wrong = parts.filter_map(|part| Some((part.name, notes.wrong(&part)?)));
+    let wrong = found.backups().filter_map(|backup| Some((backup.part.name, notes.wrong(&backup.part)?)));
     wrong
         .map(|(name, time)| format!("{name} was found to be damaged on {}", seconds(time, &now.zone)))
         .collect()
@@ -38,6 +35,10 @@ pub(super) fn remembered(found: &Inventory, notes: &Notes, now: &Now) -> Vec<Str
 
 /// The files that verifications found wrong.
 pub(super) fn wrong_files(found: &Inventory, notes: &Notes) -> BTreeSet<BackupName> {
-    let parts = found.chains.iter().flat_map(|chain| &chain.backups).map(|backup| backup.part);
-    parts.filter(|part| notes.wrong(part).is_some()).map(|part| part.name).collect()
+    found
+        .backups()
+        .map(|backup| backup.part)
+        .filter(|part| notes.wrong(part).is_some())
+        .map(|part| part.name)
+        .collect()
 }

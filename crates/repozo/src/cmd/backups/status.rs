@@ -56,7 +56,7 @@ fn facts(args: &StatusArgs, desk: &Desk<'_>) -> Result<Facts, Failure> {
     let dir = args.place.dir();
     let found = inventory(&desk.ctx, dir)?;
     let notes = Notes::load(desk, dir);
-    let newest = facts::newest(&found);
+    let newest = found.newest();
     let behind = match &args.file {
         Some(file) => {
             // Of the last one that has a transaction, where a damaged one stands behind it.

@@ -21,9 +21,8 @@ pub(super) struct Gap {
 
 /// When backups were made, and which of them are fulls; in the order of time.
 pub(super) fn moments(found: &Inventory) -> Vec<(Stamp, bool)> {
-    let backups = found.chains.iter().flat_map(|chain| &chain.backups);
     let mut moments: Vec<_> =
-        backups.map(|backup| (backup.part.name.stamp, backup.part.name.is_full())).collect();
+        found.backups().map(|backup| (backup.part.name.stamp, backup.part.name.is_full())).collect();
     moments.sort();
     moments
 }

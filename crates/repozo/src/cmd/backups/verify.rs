@@ -124,14 +124,13 @@ fn remember(notes: &mut Notes, desk: &Desk<'_>, seen: &Seen, found: &Inventory, 
     for (name, (sum, transaction_count)) in &seen.verified {
         notes.note_verified(*name, *sum, *transaction_count, now);
     }
-    let backups = || found.chains.iter().flat_map(|chain| &chain.backups);
-    for part in backups().map(|backup| &backup.part) {
+    for part in found.backups().map(|backup| &backup.part) {
         let is_wrong = seen.begun.contains(&part.name.to_string()) && !seen.verified.contains_key(&part.name);
         if is_wrong && is_over {
             notes.note_wrong(part, now);
         }
     }
-    notes.keep(backups().map(|backup| backup.part.name));
+    notes.keep(found.backups().map(|backup| backup.part.name));
 }
 
 fn tell(

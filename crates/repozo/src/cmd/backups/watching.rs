@@ -70,8 +70,7 @@ impl Seen {
 
     /// How many bytes of the database the files that are right have.
     pub(super) fn len(&self, found: &Inventory) -> u64 {
-        let backups = found.chains.iter().flat_map(|chain| &chain.backups);
-        let right = backups.filter(|backup| self.verified.contains_key(&backup.part.name));
+        let right = found.backups().filter(|backup| self.verified.contains_key(&backup.part.name));
         right.fold(0, |len, backup| backup.part.len().saturating_add(len))
     }
 }

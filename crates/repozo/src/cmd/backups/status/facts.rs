@@ -33,11 +33,6 @@ pub(super) struct Facts {
     pub(super) moments: Vec<(Stamp, bool)>,
 }
 
-/// The chain that the newest state is in.
-pub(super) fn newest(found: &Inventory) -> Option<&ChainEntry> {
-    found.chains.iter().filter(|chain| !chain.backups.is_empty()).max_by_key(|chain| chain.last_stamp())
-}
-
 impl Facts {
     /// The age, if anything is known of it.
     pub(super) fn known_age(&self) -> Option<Duration> {
@@ -51,10 +46,9 @@ impl Facts {
         max_age: Option<Duration>,
         now: &Now,
     ) -> Facts {
-        let newest = newest(&found);
+        let newest = found.newest();
         let (last_stamp, last_tid) =
             (newest.map(ChainEntry::last_stamp), newest.and_then(ChainEntry::last_tid));
-        let backups = || found.chains.iter().flat_map(|chain| &chain.backups);
         let age = age(last_stamp, last_tid, lag.as_ref(), notes.backup, now);
         let mut facts = Facts {
             last_stamp,
@@ -63,10 +57,10 @@ impl Facts {
             age,
             max_age,
             chain_count: found.chains.len() as u64,
-            backup_count: backups().count() as u64,
+            backup_count: found.backups().count() as u64,
             stored_len: found.chains.iter().map(ChainEntry::stored_len).sum(),
             verified: notes.verify.as_ref().map(|run| run.time),
-            unverified_count: backups().filter(|backup| notes.verified(&backup.part).is_none()).count()
+            unverified_count: found.backups().filter(|backup| notes.verified(&backup.part).is_none()).count()
                 as u64,
             drilled: notes.drill.as_ref().map(|run| run.time),
             problems: problems(&found, notes, now),

@@ -2,12 +2,12 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use vfs::{Fs, Grant, Lock, LockKind, Meta, NewFile, OsFs, ReadAt, ReadFile};
+use vfs::{Fs, Grant, Lock, LockKind, Meta, NewFile, OldFile, OsFs, ReadAt, ReadFile, Written};
 
 /// One call on the file system, before it is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
-    /// The name of the operation, as in [`Fs`] and [`NewFile`].
+    /// The name of the operation, as in [`Fs`] and [`NewFile`] or [`OldFile`].
     pub op: &'static str,
     /// What it is about: for a rename the new name.
     pub path: PathBuf,
@@ -20,6 +20,8 @@ impl Call {
             self.op,
             "create"
                 | "append"
+                | "write_at"
+                | "cut"
                 | "set_access"
                 | "sync"
                 | "close"
@@ -82,7 +84,13 @@ impl Fs for HookFs {
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn NewFile>> {
         self.ask("create", path)?;
-        Ok(Box::new(HookNewFile { file: self.inner.create(path)?, fs: self.clone(), path: path.to_owned() }))
+        Ok(Box::new(HookWritten { file: self.inner.create(path)?, fs: self.clone(), path: path.to_owned() }))
+    }
+
+    fn open_to_change(&self, path: &Path) -> io::Result<Box<dyn OldFile>> {
+        self.ask("open_to_change", path)?;
+        let file = self.inner.open_to_change(path)?;
+        Ok(Box::new(HookWritten { file, fs: self.clone(), path: path.to_owned() }))
     }
 
     fn meta(&self, path: &Path) -> io::Result<Meta> {
@@ -158,13 +166,13 @@ impl ReadFile for HookReadFile {
     }
 }
 
-struct HookNewFile {
-    file: Box<dyn NewFile>,
+struct HookWritten<F: ?Sized> {
+    file: Box<F>,
     fs: HookFs,
     path: PathBuf,
 }
 
-impl NewFile for HookNewFile {
+impl NewFile for HookWritten<dyn NewFile> {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.fs.ask("append", &self.path)?;
         self.file.append(bytes)
@@ -174,7 +182,21 @@ impl NewFile for HookNewFile {
         self.fs.ask("set_access", &self.path)?;
         self.file.set_access(grant)
     }
+}
 
+impl OldFile for HookWritten<dyn OldFile> {
+    fn write_at(&mut self, pos: u64, bytes: &[u8]) -> io::Result<()> {
+        self.fs.ask("write_at", &self.path)?;
+        self.file.write_at(pos, bytes)
+    }
+
+    fn cut(&mut self, len: u64) -> io::Result<()> {
+        self.fs.ask("cut", &self.path)?;
+        self.file.cut(len)
+    }
+}
+
+impl<F: Written + ?Sized> Written for HookWritten<F> {
     fn sync(&mut self) -> io::Result<()> {
         self.fs.ask("sync", &self.path)?;
         self.file.sync()

@@ -14,6 +14,7 @@ pub fn check(fs: &dyn Fs, dir: &Path) {
     an_open_file_stays_itself_when_its_name_moves_on(fs, dir);
     renames_with_and_without_replacing(fs, dir);
     lists_and_removes(fs, dir);
+    changes_what_is_there_in_its_place(fs, dir);
     locks_exclude_each_other(fs, dir);
     fs.sync_dir(dir).unwrap();
     assert!(fs.free_len(dir).unwrap() > 0);
@@ -133,6 +134,29 @@ fn locks_exclude_each_other(fs: &dyn Fs, dir: &Path) {
         }
         assert!(fs.try_lock(path, LockKind::Exclusive).unwrap().is_some());
     }
+}
+
+#[expect(clippy::unwrap_used, reason = "a test suite speaks by panicking")]
+fn changes_what_is_there_in_its_place(fs: &dyn Fs, dir: &Path) {
+    let path = dir.join("changed");
+    assert_eq!(fs.open_to_change(&path).err().unwrap().kind(), ErrorKind::NotFound);
+    assert_eq!(fs.open_to_change(dir).err().unwrap().kind(), ErrorKind::IsADirectory);
+    put(fs, &path, b"abcdef");
+    let (before, reader) = (fs.meta(&path).unwrap(), fs.open(&path).unwrap());
+    let mut file = fs.open_to_change(&path).unwrap();
+    assert_eq!(content(fs, &path), b"abcdef", "opening changes nothing");
+    file.write_at(6, b"ghi").unwrap();
+    file.write_at(1, b"B").unwrap();
+    assert_eq!(content(fs, &path), b"aBcdefghi");
+    file.cut(4).unwrap();
+    file.write_at(4, b"xyz").unwrap();
+    file.cut(6).unwrap();
+    file.sync().unwrap();
+    file.close().unwrap();
+    assert_eq!(content(fs, &path), b"aBcdxy");
+    let after = fs.meta(&path).unwrap();
+    assert_eq!((after.id, after.access, after.name_count), (before.id, before.access, 1));
+    assert_eq!(reader.len().unwrap(), 6, "who has it open sees the change");
 }
 
 #[cfg(test)]

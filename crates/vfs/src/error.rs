@@ -8,12 +8,16 @@ use std::path::{Path, PathBuf};
 pub enum Op {
     /// Opening a file for reading.
     Open,
+    /// Opening a file for changes in its place.
+    OpenToChange,
     /// Creating a draft.
     Create,
     /// Reading.
     Read,
     /// Writing.
     Write,
+    /// Taking away the end of a file.
+    Cut,
     /// Flushing a file to the disk.
     Sync,
     /// Closing a written file.
@@ -40,9 +44,11 @@ impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Op::Open => "open",
+            Op::OpenToChange => "open for writing",
             Op::Create => "create",
             Op::Read => "read",
             Op::Write => "write",
+            Op::Cut => "cut off the end of",
             Op::Sync => "sync",
             Op::Close => "close",
             Op::SyncDir => "sync directory",

@@ -55,6 +55,8 @@ pub struct Meta {
     pub access: Access,
     /// Device and inode: equal for two names of one file. Not an identity over time, inodes are used again.
     pub id: (u64, u64),
+    /// How many names the file has, links that are files of their own not counted.
+    pub name_count: u64,
     /// Time of the last change of the content.
     pub modified: SystemTime,
 }
@@ -68,20 +70,8 @@ pub trait ReadFile: ReadAt {
     fn meta(&self) -> io::Result<Meta>;
 }
 
-/// A new file that is being written, front to back.
-pub trait NewFile: Send {
-    /// Writes all of `bytes` at the end.
-    ///
-    /// # Errors
-    /// Whatever the system says; how much was written is then unknown.
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
-
-    /// Sets owner and mode as far as this user may; whether all of it could be had.
-    ///
-    /// # Errors
-    /// When the mode cannot be set.
-    fn set_access(&mut self, grant: Grant) -> io::Result<bool>;
-
+/// A file that is open for writing.
+pub trait Written: Send {
     /// Flushes content and metadata to the disk. A failure is final: the system may have dropped the
     /// pages, and a second call would lie.
     ///
@@ -94,6 +84,36 @@ pub trait NewFile: Send {
     /// # Errors
     /// Whatever the system says.
     fn close(self: Box<Self>) -> io::Result<()>;
+}
+
+/// A new file that is being written, front to back.
+pub trait NewFile: Written {
+    /// Writes all of `bytes` at the end.
+    ///
+    /// # Errors
+    /// Whatever the system says; how much was written is then unknown.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Sets owner and mode as far as this user may; whether all of it could be had.
+    ///
+    /// # Errors
+    /// When the mode cannot be set.
+    fn set_access(&mut self, grant: Grant) -> io::Result<bool>;
+}
+
+/// A file with a name that is changed in its place.
+pub trait OldFile: Written {
+    /// Writes all of `bytes` from `pos` on, which is no farther than the file's end.
+    ///
+    /// # Errors
+    /// Whatever the system says; how much was written is then unknown.
+    fn write_at(&mut self, pos: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Takes away all that stands from `len` on.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    fn cut(&mut self, len: u64) -> io::Result<()>;
 }
 
 /// Alone, or together with other readers.
@@ -123,6 +143,12 @@ pub trait Fs: Send + Sync {
     /// # Errors
     /// `AlreadyExists`, and whatever the system says.
     fn create(&self, path: &Path) -> io::Result<Box<dyn NewFile>>;
+
+    /// Opens a regular file for changes in its place; links are followed.
+    ///
+    /// # Errors
+    /// As those of [`Fs::open`].
+    fn open_to_change(&self, path: &Path) -> io::Result<Box<dyn OldFile>>;
 
     /// What the path names; links are followed.
     ///

@@ -21,6 +21,6 @@ mod read_at;
 pub mod sim;
 
 pub use error::{Error, Op};
-pub use fs::{Access, FileKind, Fs, Grant, Lock, LockKind, Meta, NewFile, ReadFile};
+pub use fs::{Access, FileKind, Fs, Grant, Lock, LockKind, Meta, NewFile, OldFile, ReadFile, Written};
 pub use os::OsFs;
 pub use read_at::{Head, ReadAt, Sequential, Tail};

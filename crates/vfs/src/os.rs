@@ -1,14 +1,14 @@
 //! The real file system, and the only module of the project that touches it.
 #![expect(clippy::disallowed_methods, reason = "this is the module that the bans point to")]
 
-use crate::{Access, FileKind, Fs, Grant, Lock, LockKind, Meta, NewFile, ReadAt, ReadFile};
+use crate::{Access, FileKind, Fs, Grant, Lock, LockKind, Meta, NewFile, OldFile, ReadAt, ReadFile, Written};
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata, OpenOptions, Permissions, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -35,39 +35,66 @@ impl ReadFile for OsReadFile {
     }
 }
 
-struct OsNewFile {
+/// An open file, and how much of what is written to it the disk was told to begin with.
+struct OsWritten {
     file: File,
-    len: u64,
-    /// How much of it the disk was told to begin with.
-    started_len: u64,
+    /// Where the next byte goes.
+    pos: u64,
+    started_pos: u64,
 }
 
-impl OsNewFile {
+impl OsWritten {
     /// So much may wait in memory before the disk is put to work.
     const START_LEN: u64 = 8 << 20;
     /// With larger writes the page cache takes larger pieces of memory, which a virtual machine may have to fetch from
     /// its host first: then 256 KiB were two and 1 MiB up to five times slower.
     const WRITE_LEN: usize = 1 << 16;
 
+    fn new(file: File) -> OsWritten {
+        OsWritten { file, pos: 0, started_pos: 0 }
+    }
+
+    fn write_from(&mut self, pos: u64, bytes: &[u8]) -> io::Result<()> {
+        if pos != self.pos {
+            (self.pos, self.started_pos) = (pos, pos);
+        }
+        for piece in bytes.chunks(Self::WRITE_LEN) {
+            self.file.write_all_at(piece, self.pos)?;
+            self.pos += piece.len() as u64;
+        }
+        self.start_writing();
+        Ok(())
+    }
+
     /// Lets the disk begin with what was written, while more is on its way: the sync at the end, which waits
     /// for all of it, is shorter by that. Only a hint; what it does or not shows nowhere but in the time.
     fn start_writing(&mut self) {
-        let waiting_len = self.len - self.started_len;
+        let waiting_len = self.pos - self.started_pos;
         if waiting_len >= Self::START_LEN {
-            start_writing(&self.file, self.started_len, waiting_len);
-            self.started_len = self.len;
+            start_writing(&self.file, self.started_pos, waiting_len);
+            self.started_pos = self.pos;
         }
     }
 }
 
-impl NewFile for OsNewFile {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        for piece in bytes.chunks(Self::WRITE_LEN) {
-            self.file.write_all(piece)?;
-            self.len += piece.len() as u64;
+impl Written for OsWritten {
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+
+    fn close(self: Box<Self>) -> io::Result<()> {
+        // Dropping a `File` hides what close says; a network file system may speak up only then.
+        match nix::unistd::close(self.file) {
+            // The descriptor is gone all the same, and what was written was synced before: nothing is lost.
+            Err(Errno::EINTR) => Ok(()),
+            result => result.map_err(io::Error::from),
         }
-        self.start_writing();
-        Ok(())
+    }
+}
+
+impl NewFile for OsWritten {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_from(self.pos, bytes)
     }
 
     fn set_access(&mut self, grant: Grant) -> io::Result<bool> {
@@ -87,18 +114,15 @@ impl NewFile for OsNewFile {
         self.file.set_permissions(Permissions::from_mode(mode))?;
         Ok(granted)
     }
+}
 
-    fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_all()
+impl OldFile for OsWritten {
+    fn write_at(&mut self, pos: u64, bytes: &[u8]) -> io::Result<()> {
+        self.write_from(pos, bytes)
     }
 
-    fn close(self: Box<Self>) -> io::Result<()> {
-        // Dropping a `File` hides what close says; a network file system may speak up only then.
-        match nix::unistd::close(self.file) {
-            // The descriptor is gone all the same, and what was written was synced before: nothing is lost.
-            Err(Errno::EINTR) => Ok(()),
-            result => result.map_err(io::Error::from),
-        }
+    fn cut(&mut self, len: u64) -> io::Result<()> {
+        again(|| self.file.set_len(len))
     }
 }
 
@@ -117,20 +141,18 @@ impl Drop for OsLock {
 
 impl Fs for OsFs {
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadFile>> {
-        let file = open_to_read(path)?;
-        let kind = again(|| file.metadata())?.file_type();
-        if kind.is_dir() {
-            return Err(Errno::EISDIR.into());
-        }
-        if !kind.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-        }
-        Ok(Box::new(OsReadFile(file)))
+        Ok(Box::new(OsReadFile(regular(open_to_read(path)?)?)))
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn NewFile>> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        Ok(Box::new(OsNewFile { file, len: 0, started_len: 0 }))
+        Ok(Box::new(OsWritten::new(file)))
+    }
+
+    fn open_to_change(&self, path: &Path) -> io::Result<Box<dyn OldFile>> {
+        // Not for reading and writing both: that would succeed for a pipe, too.
+        let file = OpenOptions::new().write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
+        Ok(Box::new(OsWritten::new(regular(file)?)))
     }
 
     fn meta(&self, path: &Path) -> io::Result<Meta> {
@@ -264,6 +286,17 @@ fn open_to_read(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)
 }
 
+fn regular(file: File) -> io::Result<File> {
+    let kind = again(|| file.metadata())?.file_type();
+    if kind.is_dir() {
+        return Err(Errno::EISDIR.into());
+    }
+    if !kind.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    Ok(file)
+}
+
 #[cfg(target_os = "linux")]
 fn rename_noreplace(from: &Path, to: &Path) -> io::Result<()> {
     use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
@@ -297,6 +330,7 @@ fn meta_of(metadata: &Metadata) -> io::Result<Meta> {
         kind,
         access: Access { mode: metadata.mode() & 0o7777, uid: metadata.uid(), gid: metadata.gid() },
         id: (metadata.dev(), metadata.ino()),
+        name_count: metadata.nlink(),
         modified: metadata.modified()?,
     })
 }

@@ -1,4 +1,4 @@
-//! The one door to the disk.
+//! The one door to the disk. What is changed in its place goes by [`InPlace`]; all else so:
 //!
 //! A file is written under a draft name, flushed, closed, and only then put under its final name; then the
 //! directory is flushed. What a crash leaves, step by step:
@@ -12,6 +12,10 @@
 //!
 //! A failed sync or close is never repeated: the system may have dropped the pages and would report success.
 //! The draft is removed and the run fails.
+
+mod in_place;
+
+pub use in_place::{Grown, Growth, InPlace, Veil};
 
 use crate::{Error, Fs, Grant, NewFile, Op};
 use std::ffi::{OsStr, OsString};

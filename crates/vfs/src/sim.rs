@@ -17,7 +17,7 @@ mod wreck;
 pub use image::Image;
 pub use wreck::Wreck;
 
-use crate::{Access, Fs, Grant, Lock, LockKind, Meta, NewFile, ReadAt, ReadFile};
+use crate::{Access, Fs, Grant, Lock, LockKind, Meta, NewFile, OldFile, ReadAt, ReadFile, Written};
 use image::{File, Ino};
 use nix::errno::Errno;
 use operation::{Operation, Survival};
@@ -106,9 +106,9 @@ impl SimFs {
         let place = self.disk().now.place(path, true)?;
         let Some(ino) = place.found else { return self.create(path) };
         if truncate {
-            self.disk().apply(Operation::Truncate { ino });
+            self.disk().cut(ino, 0)?;
         }
-        Ok(Box::new(SimNewFile { fs: self.clone(), ino }))
+        Ok(Box::new(SimWritten { fs: self.clone(), ino }))
     }
 
     fn disk(&self) -> MutexGuard<'_, Disk> {
@@ -139,6 +139,17 @@ impl Disk {
         self.operations.push(operation);
     }
 
+    fn write(&mut self, ino: Ino, pos: usize, bytes: &[u8]) {
+        let modified = self.time;
+        self.apply(Operation::Write { ino, pos, bytes: bytes.into(), modified });
+    }
+
+    fn cut(&mut self, ino: Ino, len: usize) -> io::Result<()> {
+        let from_len = self.file(ino)?.bytes.as_slice().len();
+        self.apply(Operation::Cut { ino, from_len, len: len.min(from_len) });
+        Ok(())
+    }
+
     fn file(&self, ino: Ino) -> io::Result<&File> {
         self.now.file(ino).ok_or_else(|| Errno::EISDIR.into())
     }
@@ -162,7 +173,16 @@ impl Fs for SimFs {
         }
         let ino = disk.now.new_ino();
         disk.apply(Operation::Create { dir: place.dir, name: place.name, ino });
-        Ok(Box::new(SimNewFile { fs: self.clone(), ino }))
+        Ok(Box::new(SimWritten { fs: self.clone(), ino }))
+    }
+
+    fn open_to_change(&self, path: &Path) -> io::Result<Box<dyn OldFile>> {
+        let disk = self.disk();
+        let ino = disk.now.find(path)?;
+        if disk.file(ino)?.denied {
+            return Err(Errno::EACCES.into());
+        }
+        Ok(Box::new(SimWritten { fs: self.clone(), ino }))
     }
 
     fn meta(&self, path: &Path) -> io::Result<Meta> {
@@ -260,16 +280,16 @@ impl ReadFile for SimReadFile {
     }
 }
 
-struct SimNewFile {
+struct SimWritten {
     fs: SimFs,
     ino: Ino,
 }
 
-impl NewFile for SimNewFile {
+impl NewFile for SimWritten {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut disk = self.fs.disk();
-        let (pos, modified) = (disk.file(self.ino)?.bytes.as_slice().len(), disk.time);
-        disk.apply(Operation::Append { ino: self.ino, pos, bytes: bytes.into(), modified });
+        let pos = disk.file(self.ino)?.bytes.as_slice().len();
+        disk.write(self.ino, pos, bytes);
         Ok(())
     }
 
@@ -280,7 +300,22 @@ impl NewFile for SimNewFile {
         disk.apply(Operation::SetAccess { ino: self.ino, access });
         Ok(true)
     }
+}
 
+impl OldFile for SimWritten {
+    fn write_at(&mut self, pos: u64, bytes: &[u8]) -> io::Result<()> {
+        let pos = usize::try_from(pos).map_err(io::Error::other)?;
+        self.fs.disk().write(self.ino, pos, bytes);
+        Ok(())
+    }
+
+    fn cut(&mut self, len: u64) -> io::Result<()> {
+        let len = usize::try_from(len).map_err(io::Error::other)?;
+        self.fs.disk().cut(self.ino, len)
+    }
+}
+
+impl Written for SimWritten {
     fn sync(&mut self) -> io::Result<()> {
         self.fs.disk().apply(Operation::Sync { ino: self.ino });
         Ok(())

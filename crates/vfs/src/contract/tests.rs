@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::sim::{Image, SimFs};
-use crate::{Lock, Meta, NewFile, ReadAt, ReadFile};
+use crate::{Lock, Meta, NewFile, OldFile, ReadAt, ReadFile, Written};
 use std::ffi::OsString;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,6 +23,8 @@ enum Flaw {
     NoFreeSpace,
     NothingIsUnique,
     DirectoryCannotBeSynced,
+    OpenToChangeEmpties,
+    CutDoesNothing,
 }
 
 struct Flawed(SimFs, Option<Flaw>);
@@ -51,6 +53,28 @@ impl ReadFile for ByName {
     }
 }
 
+struct NeverCut(Box<dyn OldFile>);
+
+impl OldFile for NeverCut {
+    fn write_at(&mut self, pos: u64, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_at(pos, bytes)
+    }
+
+    fn cut(&mut self, _len: u64) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Written for NeverCut {
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.sync()
+    }
+
+    fn close(self: Box<Self>) -> io::Result<()> {
+        self.0.close()
+    }
+}
+
 struct NoLock;
 
 impl Lock for NoLock {}
@@ -67,6 +91,14 @@ impl Fs for Flawed {
             let _ = self.0.remove(path);
         }
         self.0.create(path)
+    }
+
+    fn open_to_change(&self, path: &Path) -> io::Result<Box<dyn OldFile>> {
+        let file = self.0.open_to_change(path)?;
+        if self.has(Flaw::OpenToChangeEmpties) {
+            self.0.write_in_place(path, true)?;
+        }
+        Ok(if self.has(Flaw::CutDoesNothing) { Box::new(NeverCut(file)) } else { file })
     }
 
     fn meta(&self, path: &Path) -> io::Result<Meta> {
@@ -153,6 +185,8 @@ fn the_suite_fails_on_whatever_breaks_the_contract_and_on_nothing_else() {
         Flaw::NoFreeSpace,
         Flaw::NothingIsUnique,
         Flaw::DirectoryCannotBeSynced,
+        Flaw::OpenToChangeEmpties,
+        Flaw::CutDoesNothing,
     ] {
         assert!(!passes(Some(flaw)), "{flaw:?}");
     }

@@ -9,10 +9,10 @@ use std::time::SystemTime;
 pub(super) enum Operation {
     /// A new empty file gets a name.
     Create { dir: Ino, name: OsString, ino: Ino },
-    /// Bytes are written behind what is there.
-    Append { ino: Ino, pos: usize, bytes: Arc<[u8]>, modified: SystemTime },
-    /// A file becomes empty.
-    Truncate { ino: Ino },
+    /// Bytes are written, behind what is there or over it.
+    Write { ino: Ino, pos: usize, bytes: Arc<[u8]>, modified: SystemTime },
+    /// A file of `from_len` bytes becomes shorter.
+    Cut { ino: Ino, from_len: usize, len: usize },
     /// Mode and owner.
     SetAccess { ino: Ino, access: Access },
     /// A file gets another name, which another file may have had.
@@ -32,13 +32,13 @@ pub(super) enum Operation {
 pub(super) enum Survival {
     Lost,
     Whole,
-    /// Of an append: the size, with zeros.
+    /// Of a write: the size, with zeros.
     Grown,
-    /// Of an append: what is before this position of the file.
+    /// Of a write: what is before this position of the file. Of a cut: it came as far as this.
     CutAt(usize),
-    /// Of an append: what is before this position of the file, zeros behind it.
+    /// Of a write: what is before this position of the file, zeros behind it.
     ZerosFrom(usize),
-    /// Of an append: zeros before this position of the file, and what is behind it.
+    /// Of a write: zeros before this position of the file, and what is behind it.
     ZerosUpTo(usize),
     /// Of a rename: the file has both names.
     BothNames,
@@ -53,8 +53,8 @@ impl Operation {
             | Operation::Remove { dir, .. }
             | Operation::SyncDir { dir }
             | Operation::Put { dir, .. } => Subject::Names(*dir),
-            Operation::Append { ino, .. }
-            | Operation::Truncate { ino }
+            Operation::Write { ino, .. }
+            | Operation::Cut { ino, .. }
             | Operation::SetAccess { ino, .. }
             | Operation::Sync { ino } => Subject::Data(*ino),
         }
@@ -66,17 +66,22 @@ impl Operation {
             && self.subject() == other.subject()
     }
 
-    /// The ways in which a cut may leave it, the whole and the nothing first; of an append a few typical tears.
+    /// The ways in which a cut may leave it, the whole and the nothing first; of a write a few typical tears.
     pub(super) fn survivals(&self) -> Vec<Survival> {
         let mut all = vec![Survival::Lost, Survival::Whole];
         match self {
-            Operation::Append { pos, bytes, .. } => {
+            Operation::Write { pos, bytes, .. } => {
                 all.push(Survival::Grown);
                 let edges: Vec<usize> = edges(*pos, bytes.len(), 512).collect();
                 let pages: Vec<usize> = edges.iter().copied().filter(|edge| edge % 4096 == 0).collect();
                 all.extend(edges.first().map(|edge| Survival::CutAt(*edge)));
                 all.extend(pages.last().or(edges.last()).map(|edge| Survival::ZerosFrom(*edge)));
                 all.extend(edges.get(edges.len() / 2).map(|edge| Survival::ZerosUpTo(*edge)));
+            }
+            // Some file systems do it in several steps, from the end on.
+            Operation::Cut { from_len, len, .. } => {
+                let edges: Vec<usize> = edges(*len, from_len - len, 512).collect();
+                all.extend(edges.get(edges.len() / 2).map(|edge| Survival::CutAt(*edge)));
             }
             Operation::Rename { .. } => all.push(Survival::BothNames),
             _ => {}
@@ -88,7 +93,7 @@ impl Operation {
     pub(super) fn any_survival(&self, random: &mut fastrand::Rng) -> Survival {
         let typical = self.survivals();
         let typical = typical[random.usize(..typical.len())];
-        let Operation::Append { pos, bytes, .. } = self else { return typical };
+        let Operation::Write { pos, bytes, .. } = self else { return typical };
         let block_len = if random.bool() { 512 } else { 4096 };
         let edges: Vec<usize> = edges(*pos, bytes.len(), block_len).collect();
         if edges.is_empty() {
@@ -110,12 +115,15 @@ impl Operation {
         }
         match self {
             Operation::Create { dir, name, ino } => image.set_name(*dir, name, *ino),
-            Operation::Append { ino, pos, bytes, modified } => {
+            Operation::Write { ino, pos, bytes, modified } => {
                 let file = image.file_mut(*ino);
                 file.modified = *modified;
                 write(Arc::make_mut(&mut file.bytes), *pos, bytes, survival);
             }
-            Operation::Truncate { ino } => Arc::make_mut(&mut image.file_mut(*ino).bytes).clear(),
+            Operation::Cut { ino, len, .. } => {
+                let kept_len = if let Survival::CutAt(edge) = survival { edge } else { *len };
+                Arc::make_mut(&mut image.file_mut(*ino).bytes).truncate(kept_len);
+            }
             Operation::SetAccess { ino, access } => image.file_mut(*ino).access = *access,
             Operation::Rename { dir, from, to, ino } => {
                 if survival == Survival::Whole {

@@ -2,7 +2,7 @@ use crate::indexes::open_stream;
 use crate::part::PartStream;
 use crate::{BackupName, Context, Repository};
 use filestorage::{
-    Index, Magic, Problem, RecordData, RecordHeader, StreamWalker, TransactionHeader, Visitor, Walker,
+    Boundary, Index, Magic, Problem, RecordData, RecordHeader, StreamWalker, TransactionHeader, Visitor, Walker,
 };
 use pickle::index::IndexReader;
 use std::io::{self, BufReader};
@@ -150,7 +150,15 @@ impl Content {
         self.walk.feed(bytes, &mut Doubting { index, is_doubtful, transaction_count });
     }
 
-    /// How many bytes came so far.
+    /// The same, of what stands behind a boundary of a database up to `end_pos`.
+    pub(crate) fn behind(boundary: Boundary, end_pos: u64) -> Content {
+        let walker = Walker::new(boundary.pos(), boundary.last_tid(), end_pos);
+        let walk = StreamWalker::new(walker, boundary.pos());
+        // Whoever has the boundary has seen the magic.
+        Content { seen_len: boundary.pos(), head: Magic::Fs30.bytes().to_vec(), walk, ..Content::new(None) }
+    }
+
+    /// How far the bytes that came reach.
     pub(crate) fn seen_len(&self) -> u64 {
         self.seen_len
     }

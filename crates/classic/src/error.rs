@@ -315,6 +315,19 @@ pub enum Error {
         /// Its lock file.
         lock: PathBuf,
     },
+    /// What would be lost is in no backup.
+    #[error(
+        "{} has {}, which no backup has: was it put into service? nothing was changed; repozo restore puts a state of \
+         the backups there all the same",
+        path.display(),
+        last.map_or_else(|| "content".to_owned(), |tid| format!("transaction {tid} of {}", tid.calendar()))
+    )]
+    TargetAhead {
+        /// The database.
+        path: PathBuf,
+        /// Its last transaction, if that is known.
+        last: Option<Tid>,
+    },
     /// Another recovery writes into the same directory.
     #[error("{} is locked: another repozo is working in it; wait for it to end", dir.display())]
     TargetLocked {

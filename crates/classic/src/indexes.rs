@@ -1,7 +1,7 @@
 //! The `.index` file of a backup: the database's index as of its end.
 
 use crate::source::Source;
-use crate::{Context, Error};
+use crate::{Context, Error, Part, Repository};
 use filestorage::{
     Boundary, Damage, Extent, Index, IndexError, Nothing, Problem, Visitor, committed_end, current_records,
     load_index, merge_index,
@@ -158,7 +158,7 @@ pub(crate) struct Growth<'a> {
 ///
 /// # Errors
 /// What the system says of the writing.
-pub(crate) fn draft_merged<'fs>(
+fn draft_merged<'fs>(
     ctx: &Context<'fs>,
     previous: &Path,
     growth: &Growth<'_>,
@@ -184,6 +184,27 @@ pub(crate) fn draft_merged<'fs>(
         // The one before cannot be read: the caller makes the index anew.
         Err(_) => Ok(None),
     }
+}
+
+/// The same, from the first of the parts' indexes that is of use, from the last part on: those behind which nothing
+/// came, up to the boundary of the growth.
+///
+/// # Errors
+/// What the system says of the writing.
+pub(crate) fn draft_behind<'fs>(
+    ctx: &Context<'fs>,
+    repository: &Repository<'_>,
+    parts: &[Part],
+    growth: &Growth<'_>,
+    draft: &dyn Fn() -> Result<Draft<'fs>, Error>,
+) -> Result<Option<Draft<'fs>>, Error> {
+    for part in parts.iter().rev().take_while(|part| part.end_pos == growth.boundary.pos()) {
+        let previous = repository.index_path(part.name.stamp);
+        if let Some(draft) = draft_merged(ctx, &previous, growth, draft()?)? {
+            return Ok(Some(draft));
+        }
+    }
+    Ok(None)
 }
 
 fn finish(written: Result<(), IndexError>, output: &mut impl Write, path: &Path) -> Result<(), Error> {

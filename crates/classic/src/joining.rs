@@ -4,7 +4,7 @@ use crate::part::PartStream;
 use crate::selection::{Piece, Selection, Trust};
 use crate::sum::Summing;
 use crate::{Context, Error, Event, Fault, Phase, Repository, Sum};
-use filestorage::Index;
+use filestorage::{Boundary, Index};
 use std::path::PathBuf;
 
 /// The pieces of a state on their way into one file.
@@ -18,12 +18,15 @@ pub(crate) struct Joining<'a> {
     pub(crate) tell_sum: bool,
     /// Where the state ends, if not with the last piece; within that.
     pub(crate) cut_pos: Option<u64>,
+    /// Where the first piece begins, if it is not the first of the state.
+    pub(crate) behind: Option<Boundary>,
 }
 
 /// What was joined.
 pub(crate) struct Joined {
+    /// How long the database is with it.
     pub(crate) len: u64,
-    /// The index of what was joined, when it was sound.
+    /// The index of what was joined alone, when it was sound.
     pub(crate) index: Option<Index>,
     /// Why it is no sound FileStorage, if it is not.
     pub(crate) unsound: Option<String>,
@@ -40,13 +43,17 @@ impl Joining<'_> {
     pub(crate) fn join(&self, append: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<Joined, Error> {
         let total_len = self.selection.total_len();
         self.ctx.tell(&Event::Began { phase: Phase::Recovering, total_len });
-        let wanted_len = self.cut_pos.or(total_len);
-        let mut content = Content::new(wanted_len);
+        let start_pos = self.behind.map_or(0, |boundary| boundary.pos());
+        let wanted_pos = self.cut_pos.or(total_len.map(|len| start_pos + len));
+        let mut content = match self.behind {
+            Some(boundary) => Content::behind(boundary, wanted_pos.unwrap_or(u64::MAX)),
+            None => Content::new(wanted_pos),
+        };
         let mut all = self.tell_sum.then(Summing::default);
-        let mut len = 0;
+        let mut end_pos = start_pos;
         for piece in &self.selection.pieces {
-            let start_pos = len;
-            len += self.join_piece(piece, &mut |bytes| {
+            let start_pos = end_pos;
+            end_pos += self.join_piece(piece, &mut |bytes| {
                 if piece.len.is_none() {
                     self.check_junction(piece, start_pos, content.seen_len(), bytes)?;
                 }

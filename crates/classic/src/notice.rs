@@ -1,4 +1,4 @@
-use crate::{Fault, Stamp};
+use crate::{Fault, Stamp, WhyReplaced};
 use filestorage::{Problem, Tid, UnfinishedTail};
 use std::ffi::OsString;
 use std::fmt;
@@ -133,6 +133,13 @@ pub enum Notice {
         path: PathBuf,
         /// Why.
         reason: String,
+    },
+    /// A target that was to be brought to a state in its place is written as a whole.
+    WrittenAsAWhole {
+        /// The target.
+        path: PathBuf,
+        /// Why.
+        why: WhyReplaced,
     },
     /// Mode or owner of the replaced file could not be kept.
     AccessNotKept(PathBuf),
@@ -279,6 +286,9 @@ impl fmt::Display for Notice {
             ),
             Notice::IndexNotRestored { path, reason } => {
                 write!(f, "{} was not restored ({reason}); ZODB will make a new index", path.display())
+            }
+            Notice::WrittenAsAWhole { path, why } => {
+                write!(f, "{} is written as a whole: {why}", path.display())
             }
             Notice::AccessNotKept(path) => {
                 write!(f, "{}: mode or owner could not be set as they were", path.display())

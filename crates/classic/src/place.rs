@@ -1,3 +1,4 @@
+use crate::update::GrowthNote;
 use crate::{Context, Error, Event, Notice, Repository, reconcile};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -91,7 +92,8 @@ impl Place {
         if locks.dir.is_none() {
             return Ok(());
         }
-        let names = [self.file().file_name(), self.index.file_name()];
+        let note = with_suffix(self.file(), GrowthNote::SUFFIX);
+        let names = [self.file().file_name(), self.index.file_name(), note.file_name()];
         let mut dirs = vec![parent_dir(self.file()), parent_dir(&self.index)];
         dirs.dedup();
         for dir in dirs {
@@ -125,7 +127,7 @@ pub(crate) fn follow_links(ctx: &Context<'_>, given: &Path) -> Result<Vec<PathBu
     Err(Error::TargetNotAFile { path: given.to_owned() })
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut path = path.as_os_str().to_owned();
     path.push(suffix);
     path.into()

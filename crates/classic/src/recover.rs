@@ -15,7 +15,8 @@ use crate::part::QuickLen;
 use crate::reconcile::wait_for_a_line;
 use crate::replacing::Replacing;
 use crate::repository::Survey;
-use crate::selection::{Selection, select};
+use crate::selection::{Selection, Trust, select};
+use crate::update::{Change, Update, Updated, Wish, update};
 use crate::{Context, Error, Event, Limit, Notice, Repository, Stamp};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -33,6 +34,8 @@ pub struct RecoverRequest {
     pub with_verify: bool,
     /// Make the sum of all bytes that the verbose line shows.
     pub tell_sum: bool,
+    /// Whether a database that is there is brought to that state in its place, and how.
+    pub update: Option<Update>,
 }
 
 /// Where the database goes.
@@ -43,12 +46,12 @@ pub enum Target<'a> {
     File(&'a Path),
 }
 
-/// Recovers the database as it was backed up at or before the limit.
+/// Recovers the database as it was backed up at or before the limit; what became of the target.
 ///
 /// # Errors
 /// Whatever kept it from being complete. A target file is then as it was before; what went into a stream is
 /// not the database.
-pub fn recover(ctx: &Context<'_>, request: &RecoverRequest, target: Target<'_>) -> Result<(), Error> {
+pub fn recover(ctx: &Context<'_>, request: &RecoverRequest, target: Target<'_>) -> Result<Change, Error> {
     let repository = Repository::open(ctx.fs, &request.repository)?;
     let mut survey = repository.survey()?;
     let limit = survey.limit(request.date.as_deref())?;
@@ -66,7 +69,7 @@ pub fn recover(ctx: &Context<'_>, request: &RecoverRequest, target: Target<'_>) 
     tell_overtaken(ctx, &repository, &survey, &limit);
     let run = Run { ctx, request, repository: &repository, selection: &selection };
     match target {
-        Target::Stream(output) => run.to_stream(output),
+        Target::Stream(output) => run.to_stream(output).map(|()| Change::Written),
         Target::File(path) => run.to_file(path),
     }
 }
@@ -131,23 +134,46 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn to_file(&self, path: &Path) -> Result<(), Error> {
-        let index_len = self.ctx.fs.meta(&self.index_source()).map_or(0, |meta| meta.len);
-        let needed_len = self.selection.total_len().map(|data_len| data_len.saturating_add(index_len));
-        let replacing = Replacing::begin(self.ctx, self.repository, self.selection, path, needed_len)?;
+    fn to_file(&self, path: &Path) -> Result<Change, Error> {
+        let replacing = Replacing::begin(self.ctx, self.repository, self.selection, path)?;
+        let change = match self.update(&replacing)? {
+            Some(Updated::Done(change)) => return Ok(change),
+            Some(Updated::Impossible(why)) => {
+                self.ctx.notice(Notice::WrittenAsAWhole { path: path.to_owned(), why: why.clone() });
+                Change::Replaced(why)
+            }
+            None => Change::Written,
+        };
+        if let Some(data_len) = self.selection.total_len() {
+            let index_len = self.ctx.fs.meta(&self.index_source()).map_or(0, |meta| meta.len);
+            replacing.check_space(data_len.saturating_add(index_len))?;
+        }
         let mut draft = replacing.draft_data()?;
         let joined = self.join(&mut |bytes| Ok(draft.append(bytes)?))?;
         self.tell_unsound(&joined, Some(path));
-        replacing.give_access(&mut draft)?;
-        let data = draft.finish()?;
+        let data = replacing.finish(draft)?;
         let index = self.draft_index(&replacing, &joined)?;
-        replacing.swap(data, index)
+        replacing.swap(data, index)?;
+        Ok(change)
+    }
+
+    /// Brings the database that is there to the state, if that was asked for. What no list vouches for is written as a
+    /// whole.
+    fn update(&self, replacing: &Replacing<'_>) -> Result<Option<Updated>, Error> {
+        let (selection, repository) = (self.selection, self.repository);
+        let is_listed = selection.trust == Trust::Listed && selection.pieces.iter().all(|piece| piece.sum.is_some());
+        let Some(how) = self.request.update.filter(|_| replacing.place.replaced.is_some() && is_listed) else {
+            return Ok(None);
+        };
+        let parts = selection.parts();
+        let end_pos = parts.last().map_or(0, |part| part.end_pos);
+        update(self.ctx, repository, replacing, &Wish { parts: &parts, end_pos }, how).map(Some)
     }
 
     fn join(&self, append: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<Joined, Error> {
         let Run { ctx, request, repository, selection } = self;
         let (with_verify, tell_sum) = (request.with_verify, request.tell_sum);
-        Joining { ctx, repository, selection, with_verify, tell_sum, cut_pos: None }.join(append)
+        Joining { ctx, repository, selection, with_verify, tell_sum, cut_pos: None, behind: None }.join(append)
     }
 
     fn tell_unsound(&self, joined: &Joined, path: Option<&Path>) {
@@ -192,7 +218,6 @@ impl Run<'_> {
                 }
             }
         }
-        replacing.give_access(&mut draft)?;
-        Ok(Some(draft.finish()?))
+        replacing.finish(draft).map(Some)
     }
 }

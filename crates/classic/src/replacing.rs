@@ -2,6 +2,7 @@
 
 use crate::place::{Place, PlaceLocks};
 use crate::selection::Selection;
+use crate::update::GrowthNote;
 use crate::{Context, Error, Event, Notice, Repository};
 use std::path::Path;
 use vfs::publish::{self, Draft, Finished, parent_dir};
@@ -17,27 +18,35 @@ pub(crate) struct Replacing<'a> {
 }
 
 impl<'a> Replacing<'a> {
-    /// Takes the place: no server has the database open and no other recovery is at it; `needed_len` bytes are free,
-    /// since both databases are there until the swap.
+    /// Takes the place: no server has the database open and no other recovery is at it.
     ///
     /// # Errors
-    /// [`Error::TargetInUse`] and its like, [`Error::NoSpace`], the system's.
+    /// [`Error::TargetInUse`] and its like, the system's.
     pub(crate) fn begin(
         ctx: &'a Context<'a>,
         repository: &Repository<'_>,
         selection: &Selection,
         path: &Path,
-        needed_len: Option<u64>,
     ) -> Result<Replacing<'a>, Error> {
         let place = Place::find(ctx, Some(repository), path)?;
         let locks = place.lock(ctx)?;
-        if let Some(needed_len) = needed_len {
-            check_space(ctx, &place, needed_len)?;
-        }
         let access = access(ctx, repository, selection, &place)?;
         ctx.tell(&Event::Recovering(path));
         place.sweep(ctx, &locks)?;
         Ok(Replacing { ctx, place, access, _locks: locks })
+    }
+
+    /// So many bytes are free.
+    ///
+    /// # Errors
+    /// [`Error::NoSpace`], the system's.
+    pub(crate) fn check_space(&self, needed_len: u64) -> Result<(), Error> {
+        let dir = parent_dir(self.place.file());
+        let free_len = self.ctx.fs.free_len(dir).map_err(vfs::Error::at(Op::FreeSpace, dir))?;
+        if needed_len > free_len {
+            return Err(Error::NoSpace { dir: dir.to_owned(), needed_len, free_len });
+        }
+        Ok(())
     }
 
     /// An empty draft of the database.
@@ -68,6 +77,39 @@ impl<'a> Replacing<'a> {
         Ok(())
     }
 
+    /// Gives a draft mode and owner, and makes it durable.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn finish<'d>(&self, mut draft: Draft<'d>) -> Result<Finished<'d>, Error> {
+        self.give_access(&mut draft)?;
+        Ok(draft.finish()?)
+    }
+
+    /// Removes every index that would be taken for one of the new database, durably.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn remove_indexes(&self) -> Result<(), Error> {
+        for stale in self.place.indexes() {
+            if publish::remove(self.ctx.fs, &stale)? {
+                let synced = publish::sync_dir(self.ctx.fs, parent_dir(&stale))?;
+                self.ctx.note_sync(synced, parent_dir(&stale));
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the index under its name.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn publish_index(&self, index: Finished<'_>) -> Result<(), Error> {
+        let synced = index.publish_over()?;
+        self.ctx.note_sync(synced, parent_dir(&self.place.index));
+        Ok(())
+    }
+
     /// Puts both under their names, the index last.
     ///
     /// From here on an interruption would leave neither the old state nor the new one: there is none.
@@ -80,29 +122,15 @@ impl<'a> Replacing<'a> {
         if place.replaced.is_some() {
             self.ctx.tell(&Event::ReplacingOld(place.given()));
         }
-        for stale in place.indexes() {
-            if publish::remove(self.ctx.fs, &stale)? {
-                let synced = publish::sync_dir(self.ctx.fs, parent_dir(&stale))?;
-                self.ctx.note_sync(synced, parent_dir(&stale));
-            }
-        }
+        self.remove_indexes()?;
         let synced = data.publish_over()?;
         self.ctx.note_sync(synced, parent_dir(place.file()));
         if let Some(index) = index {
-            let synced = index.publish_over()?;
-            self.ctx.note_sync(synced, parent_dir(&place.index));
+            self.publish_index(index)?;
         }
-        Ok(())
+        // It was one of the database that was here.
+        GrowthNote::beside(place.file()).remove(self.ctx)
     }
-}
-
-fn check_space(ctx: &Context<'_>, place: &Place, needed_len: u64) -> Result<(), Error> {
-    let dir = parent_dir(place.file());
-    let free_len = ctx.fs.free_len(dir).map_err(vfs::Error::at(Op::FreeSpace, dir))?;
-    if needed_len > free_len {
-        return Err(Error::NoSpace { dir: dir.to_owned(), needed_len, free_len });
-    }
-    Ok(())
 }
 
 /// The mode and owner of the file that is replaced; without one the mode of the backup, and for root the

@@ -7,7 +7,9 @@ use crate::reconcile::wait_for_a_line;
 use crate::recover::hold;
 use crate::replacing::Replacing;
 use crate::selection::{Piece, Selection, Trust};
+use crate::place::Place;
 use crate::timeline::{Found, Wanted, find};
+use crate::update::{Change, Update, Updated, Wish, plan_update, update};
 use crate::{BackupName, ChainReader, Context, Error, Event, Notice, Part, Repository};
 use filestorage::{Index, Metadata, TransactionHeader};
 use std::path::{Path, PathBuf};
@@ -22,6 +24,8 @@ pub struct RestoreRequest {
     pub wanted: Wanted,
     /// Also if a pack took something from it.
     pub even_packed: bool,
+    /// Whether a database that is there is brought to that state in its place, and how.
+    pub update: Option<Update>,
 }
 
 /// What a restore does, or would do.
@@ -51,24 +55,48 @@ pub fn plan_restore(ctx: &Context<'_>, request: &RestoreRequest) -> Result<Resto
     plan(ctx, &repository, request, &chosen.found)
 }
 
-/// Restores a state into the file `target`, with its index; what was done.
+/// What [`restore`] would do to the file `target`; nothing is locked or written.
+///
+/// # Errors
+/// As those of [`restore`], as far as they are seen without reading all.
+pub fn plan_change(ctx: &Context<'_>, request: &RestoreRequest, target: &Path) -> Result<Change, Error> {
+    let repository = Repository::open(ctx.fs, &request.repository)?;
+    let Chosen { found, lock: _reading } = Chosen::choose(ctx, &repository, request.wanted)?;
+    let place = Place::find(ctx, Some(&repository), target)?;
+    match request.update.filter(|_| place.replaced.is_some()) {
+        Some(update) => plan_update(ctx, &repository, &place, &wish(&found), update),
+        None => Ok(Change::Written),
+    }
+}
+
+/// Restores a state into the file `target`, with its index; what was restored, and what became of the file.
 ///
 /// # Errors
 /// [`Error::NotCovered`], [`Error::NoTransaction`], [`Error::PackedAway`]; whatever kept the database from being
 /// complete and sound. The target is then as it was before.
-pub fn restore(ctx: &Context<'_>, request: &RestoreRequest, target: &Path) -> Result<RestorePlan, Error> {
+pub fn restore(
+    ctx: &Context<'_>,
+    request: &RestoreRequest,
+    target: &Path,
+) -> Result<(RestorePlan, Change), Error> {
     let repository = Repository::open(ctx.fs, &request.repository)?;
     let Chosen { found, lock: _reading } = Chosen::choose(ctx, &repository, request.wanted)?;
     let plan = plan(ctx, &repository, request, &found)?;
-    let needed_len = Some(needed_len(&found));
-    let replacing = Replacing::begin(ctx, &repository, &selection(&found), target, needed_len)?;
+    let replacing = Replacing::begin(ctx, &repository, &selection(&found), target)?;
+    let mut change = Change::Written;
+    if let Some(how) = request.update.filter(|_| replacing.place.replaced.is_some()) {
+        match update(ctx, &repository, &replacing, &wish(&found), how)? {
+            Updated::Done(change) => return Ok((plan, change)),
+            Updated::Impossible(why) => change = Change::Replaced(why),
+        }
+    }
+    replacing.check_space(needed_len(&found))?;
     let mut draft = replacing.draft_data()?;
     let index = join(ctx, &repository, &found, &mut |bytes| Ok(draft.append(bytes)?))?;
-    replacing.give_access(&mut draft)?;
-    let data = draft.finish()?;
+    let data = replacing.finish(draft)?;
     let index = draft_index(ctx, &replacing, &index, found.end_pos)?;
     replacing.swap(data, Some(index))?;
-    Ok(plan)
+    Ok((plan, change))
 }
 
 /// Does all of a restore but the writing: every file that the state needs is read and verified, and what they hold is a
@@ -94,7 +122,7 @@ fn join(
     let selection = selection(found);
     let cut_pos = Some(found.end_pos);
     let joining =
-        Joining { ctx, repository, selection: &selection, with_verify: true, tell_sum: false, cut_pos };
+        Joining { ctx, repository, selection: &selection, with_verify: true, tell_sum: false, cut_pos, behind: None };
     let joined = joining.join(append)?;
     match joined.unsound {
         Some(reason) => Err(Error::Unsound { full: repository.path_of(found.full()), reason }),
@@ -105,6 +133,10 @@ fn join(
 fn selection(found: &Found) -> Selection {
     let pieces = found.parts.iter().map(Piece::of_part).collect();
     Selection { full: found.full(), pieces, trust: Trust::Listed }
+}
+
+fn wish(found: &Found) -> Wish<'_> {
+    Wish { parts: &found.parts, end_pos: found.end_pos }
 }
 
 /// The database, and an index, which is seldom longer than a tenth of it.
@@ -143,9 +175,7 @@ fn draft_index<'a>(
     let path = &replacing.place.index;
     index.check().map_err(|error| Error::Backups { path: path.clone(), error })?;
     ctx.tell(&Event::WritingIndex);
-    let mut draft = draft_whole(replacing.draft_index()?, path, index, end_pos)?;
-    replacing.give_access(&mut draft)?;
-    Ok(draft.finish()?)
+    replacing.finish(draft_whole(replacing.draft_index()?, path, index, end_pos)?)
 }
 
 /// A state, and what keeps `-k` of another run from deleting its files.

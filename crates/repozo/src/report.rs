@@ -10,11 +10,11 @@ const FAILED: u8 = 1;
 /// Problems were found.
 pub(crate) const FOUND: u8 = 3;
 /// Refused, and nothing was changed.
-const REFUSED: u8 = 4;
+pub(crate) const REFUSED: u8 = 4;
 /// There is no repository, or nothing in it.
-const NO_REPOSITORY: u8 = 10;
+pub(crate) const NO_REPOSITORY: u8 = 10;
 /// Somebody else is at work there.
-const LOCKED: u8 = 11;
+pub(crate) const LOCKED: u8 = 11;
 
 /// The line that is printed of an error: what, where, what now.
 ///
@@ -69,6 +69,7 @@ pub(crate) fn verb_status(error: &Error) -> u8 {
         | Error::TargetInRepository { .. }
         | Error::TargetExists { .. }
         | Error::TargetNotAFile { .. }
+        | Error::TargetAhead { .. }
         | Error::NotAReport { .. }
         | Error::NoSpace { .. }
         | Error::NothingToKeep

@@ -42,11 +42,9 @@ impl Run<'_> {
         growth: &Growth<'_>,
     ) -> Result<Draft<'_>, Error> {
         let path = self.repository.index_path(name.stamp);
-        for part in parts.iter().rev().take_while(|part| part.end_pos == growth.boundary.pos()) {
-            let previous = self.repository.index_path(part.name.stamp);
-            if let Some(draft) = indexes::draft_merged(self.ctx, &previous, growth, self.draft(&path)?)? {
-                return Ok(draft);
-            }
+        let merged = indexes::draft_behind(self.ctx, self.repository, parts, growth, &|| self.draft(&path))?;
+        if let Some(draft) = merged {
+            return Ok(draft);
         }
         let end_pos = growth.extent.end_pos;
         let (index, extent) = indexes::of_source(self.ctx, self.source, &mut Problems::default())?;

@@ -1,7 +1,7 @@
 //! The flags of Python's repozo, with its defaults, its order of checks and its messages.
 
 use super::getopt::{self, Spec, Value};
-use classic::{BackupRequest, QuickCheck, RecoverRequest, VerifyRequest};
+use classic::{BackupRequest, QuickCheck, RecoverRequest, TargetCheck, Update, VerifyRequest};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -57,6 +57,7 @@ enum Id {
     WithVerify,
     Force,
     Wait,
+    Update,
     Version,
 }
 
@@ -68,7 +69,7 @@ const fn valued(id: Id, short: u8, long: &'static str) -> Spec<Id> {
     Spec { id, short: Some(short), long, value: Value::Required }
 }
 
-const SPECS: [Spec<Id>; 17] = [
+const SPECS: [Spec<Id>; 18] = [
     flag(Id::Backup, b'B', "backup"),
     flag(Id::Recover, b'R', "recover"),
     flag(Id::Verify, b'V', "verify"),
@@ -85,6 +86,7 @@ const SPECS: [Spec<Id>; 17] = [
     flag(Id::WithVerify, b'w', "with-verify"),
     Spec { id: Id::Force, short: None, long: "force", value: Value::None },
     Spec { id: Id::Wait, short: None, long: "wait", value: Value::Required },
+    Spec { id: Id::Update, short: None, long: "update", value: Value::None },
     Spec { id: Id::Version, short: None, long: "version", value: Value::None },
 ];
 
@@ -152,8 +154,7 @@ impl Given {
         let action = match mode {
             Id::Backup => Action::Backup(self.backup(repository)?),
             Id::Recover => {
-                self.quick_flag()?;
-                Action::Recover(self.recover(repository), self.output.clone().map(PathBuf::from))
+                Action::Recover(self.recover(repository)?, self.output.clone().map(PathBuf::from))
             }
             _ => Action::Verify(VerifyRequest { repository, quick: self.quick_flag()? }),
         };
@@ -192,14 +193,19 @@ impl Given {
         }
     }
 
-    fn recover(&self, repository: PathBuf) -> RecoverRequest {
-        RecoverRequest {
+    fn recover(&self, repository: PathBuf) -> Result<RecoverRequest, ArgumentError> {
+        let check = if self.quick_flag()? { TargetCheck::Quick } else { TargetCheck::Whole };
+        if self.has(Id::Update) && self.output.is_none() {
+            return Err(usage("--update needs --output"));
+        }
+        Ok(RecoverRequest {
             repository,
             // What is not UTF-8 is no date, and is told as one that is not.
             date: self.date.as_ref().map(|date| date.to_string_lossy().into_owned()),
             with_verify: self.has(Id::WithVerify),
             tell_sum: self.has(Id::Verbose) && !self.has(Id::WithVerify),
-        }
+            update: self.has(Id::Update).then_some(Update { check, keeps_unknown: false }),
+        })
     }
 
     fn wait(&self) -> Result<Duration, ArgumentError> {
@@ -212,10 +218,19 @@ impl Given {
     /// In the order in which Python looks at them.
     fn ignored(&self, mode: Id) -> Vec<String> {
         let (ids, name): (&[Id], _) = match mode {
-            Id::Backup => (&[Id::Date, Id::Output, Id::WithVerify], "backup"),
+            Id::Backup => (&[Id::Date, Id::Output, Id::WithVerify, Id::Update], "backup"),
             Id::Recover => (&[Id::File, Id::KillOldOnFull], "recover"),
             _ => (
-                &[Id::Date, Id::Output, Id::Full, Id::Gzip, Id::File, Id::KillOldOnFull, Id::WithVerify],
+                &[
+                    Id::Date,
+                    Id::Output,
+                    Id::Full,
+                    Id::Gzip,
+                    Id::File,
+                    Id::KillOldOnFull,
+                    Id::WithVerify,
+                    Id::Update,
+                ],
                 "verify",
             ),
         };

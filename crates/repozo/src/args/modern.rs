@@ -83,6 +83,13 @@ pub enum Verb {
         after_help = "Example: repozo restore -r /srv/backups -o /srv/zope/Data.fs --at 2026-11-24T14:05:00+01:00"
     )]
     Restore(RestoreArgs),
+    /// Keep a database at the newest state of the backups: a warm standby.
+    ///
+    /// What is new is added as with restore --update --quick; where the database was packed, it is replaced. Every byte is
+    /// compared when it begins. It goes on until a signal comes, and tells what fails and tries again; but it stops, and
+    /// changes nothing, when a server has the database open (exit status 11), or has written to it (4).
+    #[command(after_help = "Example: repozo follow -r /srv/backups -o /srv/standby/Data.fs --interval 5m")]
+    Follow(FollowArgs),
     /// List the backups: chains, moments, sizes, transactions, whether they were verified, and gaps in time.
     ///
     /// Exit status: 0 listed, 3 something is seen to be wrong.
@@ -260,6 +267,7 @@ impl Verb {
         Some(match self {
             Verb::Backup(args) => &mut args.place,
             Verb::Restore(args) => &mut args.place,
+            Verb::Follow(args) => &mut args.place,
             Verb::List(args) => &mut args.place,
             Verb::Verify(args) => &mut args.place,
             Verb::Drill(args) => &mut args.place,

@@ -2,6 +2,7 @@
 
 mod backup;
 mod drill;
+mod follow;
 mod forget;
 mod hook;
 mod list;
@@ -30,6 +31,7 @@ use std::path::Path;
 pub(super) fn execute(verb: &Verb, desk: &Desk<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
     match verb {
         Verb::Restore(args) => restore::run(args, desk, out),
+        Verb::Follow(args) => follow::run(args, desk, out),
         Verb::List(args) => list::run(args, desk, out),
         Verb::Verify(args) => verify::run(args, desk, out),
         Verb::Forget(args) => forget::run(args, desk, out),

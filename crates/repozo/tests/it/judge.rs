@@ -126,6 +126,13 @@ impl Site<'_> {
         ours_with(self.fs, self.clock, &args!["restore", "-r", self.repository, "-o", target, "--tid", tid])
     }
 
+    pub(crate) fn update_to(&self, target: &Path, tid: Tid, quick: bool) -> Ran {
+        let tid = tid.to_string();
+        let words = args!["restore", "-r", self.repository, "-o", target, "--tid", tid, "--update"];
+        let quick = quick.then(|| OsString::from("--quick"));
+        ours_with(self.fs, self.clock, &words.into_iter().chain(quick).collect::<Vec<_>>())
+    }
+
     /// `forget` of all but the last one and those that are held; the stamps of what it keeps.
     pub(crate) fn forget(&self) -> (Ran, Vec<String>) {
         let words = args!["forget", "-r", self.repository, "--keep-last", "1", "--apply", "--json"];

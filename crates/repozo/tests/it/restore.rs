@@ -2,6 +2,7 @@
 
 mod histories;
 mod refused;
+mod update;
 mod zodb;
 
 use crate::common::{args, content, ours};

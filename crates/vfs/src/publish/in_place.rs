@@ -133,6 +133,17 @@ impl<'fs> Growth<'fs> {
         Ok(())
     }
 
+    /// Cuts off what was appended.
+    ///
+    /// # Errors
+    /// The system's; what is hidden is then still there.
+    pub fn give_up(mut self) -> Result<(), Error> {
+        match self.in_place.take() {
+            Some(mut in_place) => in_place.cut(self.start_pos),
+            None => Ok(()),
+        }
+    }
+
     /// Makes all of it durable, still hidden.
     ///
     /// # Errors

@@ -39,12 +39,44 @@ pub struct RestoreArgs {
     /// Also where a pack took objects of that state before it was backed up.
     #[arg(long)]
     pub even_packed: bool,
+    /// Add to the database that is there what it lacks, or cut off what it has too much, if all else of it agrees with the
+    /// backups, byte by byte; if not, it is replaced.
+    #[arg(long)]
+    pub update: bool,
+    /// Compare with the database that is there only the last of the files that it has, and a few places of the others.
+    #[arg(long, requires = "update")]
+    pub quick: bool,
     /// Tell what would be restored, and write nothing.
     #[arg(long)]
     pub dry_run: bool,
     /// One JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `repozo follow`
+#[derive(Debug, Args)]
+pub struct FollowArgs {
+    /// Where the backups are.
+    #[command(flatten)]
+    pub place: RepositoryArgs,
+    /// The database that is kept at the newest state of the backups.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Look for new backups every TIME, as 30s or 5m.
+    #[arg(long, value_name = "TIME", value_parser = parse_interval, default_value = "60s")]
+    pub interval: Duration,
+    /// Do not compare every byte of the database that is there when it begins, but as with restore --update --quick.
+    #[arg(long)]
+    pub quick: bool,
+    /// One JSON object for each change.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn parse_interval(text: &str) -> Result<Duration, String> {
+    let interval = parse_duration(text)?;
+    if interval.is_zero() { Err("it has to be a second or more".to_owned()) } else { Ok(interval) }
 }
 
 /// `repozo backup`

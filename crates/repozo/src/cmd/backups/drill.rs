@@ -10,7 +10,7 @@ use crate::cmd::json_line::json_line;
 use crate::report::{FOUND, is_finding, text};
 use crate::ui::figures::bytes;
 use crate::ui::time::of_tid;
-use classic::{RestorePlan, RestoreRequest, Wanted, restore};
+use classic::{Change, RestorePlan, RestoreRequest, Wanted, restore};
 use serde_json::json;
 use std::ffi::OsStr;
 use std::io::{self, Write};
@@ -54,9 +54,9 @@ fn drill(args: &DrillArgs, desk: &Desk<'_>, found: &mut Found, out: &mut dyn Wri
         .map_err(|error| in_scratch(args, error))?;
     let target = scratch.path().join("Data.fs");
     let wanted = args.at.as_ref().map_or(Wanted::Newest, |moment| wanted(moment, &desk.now));
-    let request = RestoreRequest { repository: args.place.dir().to_owned(), wanted, even_packed: false };
+    let request = RestoreRequest { repository: args.place.dir().to_owned(), wanted, even_packed: false, update: None };
     match restore(&desk.ctx, &request, &target) {
-        Ok(plan) => tell_restored(args, desk, &plan, out).map_err(Failure::Output)?,
+        Ok((plan, _)) => tell_restored(args, desk, &plan, out).map_err(Failure::Output)?,
         Err(error) if is_finding(&error) => return tell_problem(args, &text(&error), out),
         Err(error) => return Err(error.into()),
     }
@@ -97,7 +97,7 @@ fn tell_restored(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     if args.json {
-        return writeln!(out, "{}", plan_json("restored", None, plan));
+        return writeln!(out, "{}", plan_json("restored", None, plan, &Change::Written));
     }
     let last = plan.last.as_ref().map_or_else(
         || "without a transaction".to_owned(),

@@ -5,7 +5,9 @@ use crate::cmd::inside::opened::wanted;
 use crate::cmd::json_line::json_line;
 use crate::report::one_line;
 use crate::ui::time::{of_tid, utc};
-use classic::{RestorePlan, RestoreRequest, Wanted, plan_restore, restore};
+use classic::{
+    BackupName, Change, RestorePlan, RestoreRequest, TargetCheck, Update, Wanted, plan_change, plan_restore, restore,
+};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::Write;
@@ -24,35 +26,43 @@ pub(super) fn run(args: &RestoreArgs, desk: &Desk<'_>, out: &mut dyn Write) -> R
             (None, None) => Wanted::Newest,
         },
         even_packed: args.even_packed,
+        update: args.update.then_some(Update { check: check(args.quick), keeps_unknown: false }),
     };
-    let plan = match &args.output {
+    let (plan, change) = match &args.output {
         Some(target) if !args.dry_run => restore(&desk.ctx, &request, target)?,
-        _ => plan_restore(&desk.ctx, &request)?,
+        Some(target) => {
+            (plan_restore(&desk.ctx, &request)?, plan_change(&desk.ctx, &request, target)?)
+        }
+        None => (plan_restore(&desk.ctx, &request)?, Change::Written),
     };
     let message_type = if args.dry_run { "plan" } else { "restored" };
     let told = if args.json {
-        plan_json(message_type, args.output.as_deref(), &plan).to_string()
+        plan_json(message_type, args.output.as_deref(), &plan, &change).to_string()
     } else {
-        plan_text(args, desk, &plan)
+        plan_text(args, desk, &plan, &change)
     };
     writeln!(out, "{told}").map_err(Failure::Output)?;
     Ok(0)
 }
 
-fn plan_text(args: &RestoreArgs, desk: &Desk<'_>, plan: &RestorePlan) -> String {
+/// How a database that is there is compared.
+pub(super) fn check(quick: bool) -> TargetCheck {
+    if quick { TargetCheck::Quick } else { TargetCheck::Whole }
+}
+
+fn plan_text(args: &RestoreArgs, desk: &Desk<'_>, plan: &RestorePlan, change: &Change) -> String {
     let RestorePlan { files, data_len, last, next, is_packed, .. } = plan;
     let target = args.output.as_ref().map_or_else(String::new, |target| format!(" to {}", target.display()));
-    let done = if args.dry_run { "would restore" } else { "restored" };
-    let (first, more) = (files.first(), files.len().saturating_sub(1));
-    let from = first.map_or_else(String::new, |full| format!(" from {full}"));
-    let behind = match more {
-        0 => String::new(),
-        1 => " and one file behind it".to_owned(),
-        _ => format!(" and {more} files behind it"),
-    };
-    let mut text = one_line(&format!("{done} {data_len} bytes{target}{from}{behind}, all verified"));
-    if args.dry_run {
-        text = one_line(&format!("{done} {data_len} bytes{target}{from}{behind}"));
+    let verified = if args.dry_run { "" } else { ", all verified" };
+    let mut text = one_line(&match change {
+        Change::Written | Change::Replaced(_) => {
+            let done = if args.dry_run { "would restore" } else { "restored" };
+            format!("{done} {data_len} bytes{target}{}{verified}", sources(files))
+        }
+        change => format!("{}{target}: {data_len} bytes", change_words(change, *data_len, args.dry_run)),
+    });
+    if let Change::Replaced(why) = change {
+        let _ = write!(text, "\nas a whole: {}", one_line(&why.to_string()));
     }
     match last {
         None => text += "\nit has no transaction",
@@ -76,10 +86,52 @@ fn plan_text(args: &RestoreArgs, desk: &Desk<'_>, plan: &RestorePlan) -> String 
     text
 }
 
+fn sources(files: &[BackupName]) -> String {
+    let from = files.first().map_or_else(String::new, |full| format!(" from {full}"));
+    match files.len().saturating_sub(1) {
+        0 => from,
+        1 => from + " and one file behind it",
+        more => format!("{from} and {more} files behind it"),
+    }
+}
+
+/// What an update does to a database.
+pub(super) fn change_words(change: &Change, data_len: u64, is_plan: bool) -> String {
+    match change {
+        Change::Grown { from_pos } => {
+            format!("{} {} bytes", if is_plan { "would add" } else { "added" }, data_len.saturating_sub(*from_pos))
+        }
+        Change::CutBack { from_pos, transaction_count } => {
+            let (cut, one) = (from_pos.saturating_sub(data_len), *transaction_count == 1);
+            let (done, transactions) =
+                (if is_plan { "would cut" } else { "cut" }, if one { "transaction" } else { "transactions" });
+            format!("{done} off {cut} bytes, {transaction_count} {transactions},")
+        }
+        _ => "nothing to add".to_owned(),
+    }
+}
+
+/// What became of a target, for programs: a word, its length before, and why it was replaced.
+fn change_fields(change: &Change) -> (&'static str, Option<u64>, Option<String>) {
+    match change {
+        Change::Written => ("written", None, None),
+        Change::Replaced(why) => ("replaced", None, Some(why.to_string())),
+        Change::Unchanged => ("unchanged", None, None),
+        Change::Grown { from_pos } => ("grown", Some(*from_pos), None),
+        Change::CutBack { from_pos, .. } => ("cut-back", Some(*from_pos), None),
+    }
+}
+
 /// A state that was restored, or is to be, for programs.
-pub(super) fn plan_json(message_type: &str, output: Option<&Path>, plan: &RestorePlan) -> Value {
+pub(super) fn plan_json(
+    message_type: &str,
+    output: Option<&Path>,
+    plan: &RestorePlan,
+    change: &Change,
+) -> Value {
     let RestorePlan { files, read_len, data_len, last, next, is_packed } = plan;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (change, from_len, why) = change_fields(change);
     json_line(
         message_type,
         json!({
@@ -93,6 +145,9 @@ pub(super) fn plan_json(message_type: &str, output: Option<&Path>, plan: &Restor
             "description": last.as_ref().map(|(_, metadata)| text(&metadata.description)),
             "next_tid": next.map(|next| next.tid.to_string()),
             "packed": is_packed,
+            "change": change,
+            "from_len": from_len,
+            "why": why,
         }),
     )
 }

@@ -1,7 +1,7 @@
 //! What is done on the simulated disk: something to begin with, and the act whose every operation is cut.
 
 use super::python;
-use crate::judge::truth::true_index;
+use crate::judge::truth::{true_index, visible};
 use crate::judge::{Known, Site, State};
 use filestorage::Tid;
 use std::path::{Path, PathBuf};
@@ -40,19 +40,42 @@ pub(super) struct Act {
 pub(super) struct Target {
     /// By which of its names it was recovered.
     pub(super) given: &'static str,
-    /// The transaction that was restored, if it was not all of it.
-    pub(super) tid: Option<Tid>,
+    /// What filled it.
+    pub(super) by: Filling,
     pub(super) old: Option<(Vec<u8>, Vec<u8>)>,
     pub(super) new: (Vec<u8>, Vec<u8>),
+}
+
+/// How a target is filled.
+#[derive(Clone, Copy)]
+pub(super) enum Filling {
+    /// By a recovery of the newest state.
+    Recovery,
+    /// By a restore of the state behind a transaction.
+    Restore(Tid),
+    /// In its place.
+    Update {
+        /// The last transaction.
+        tid: Tid,
+        /// Whether only places are compared.
+        quick: bool,
+    },
 }
 
 impl Target {
     /// Does once more what filled it.
     pub(super) fn fill(&self, site: &Site<'_>) -> Ran {
-        match self.tid {
-            Some(tid) => site.restore_to(Path::new(self.given), tid),
-            None => site.recover_to(Path::new(self.given)),
+        let given = Path::new(self.given);
+        match self.by {
+            Filling::Recovery => site.recover_to(given),
+            Filling::Restore(tid) => site.restore_to(given, tid),
+            Filling::Update { tid, quick } => site.update_to(given, tid, quick),
         }
+    }
+
+    /// Whether the file that is there changes in its place: what ZODB makes of it counts then.
+    pub(super) fn is_in_place(&self) -> bool {
+        matches!(self.by, Filling::Update { .. })
     }
 }
 
@@ -72,6 +95,8 @@ pub(super) enum Deed {
     Recover(&'static str),
     /// `restore` of any transaction to this target.
     Restore(&'static str),
+    /// `restore --update` of any transaction in the place of this target.
+    Update(&'static str),
     /// `forget` of all but the last backup, and those that are held.
     Forget,
     /// Python's repozo.
@@ -83,7 +108,7 @@ const fn story(name: &'static str, begin: fn(&mut World), deed: Deed) -> Story {
 }
 
 /// All of them.
-pub(super) const STORIES: [Story; 21] = [
+pub(super) const STORIES: [Story; 23] = [
     story("first full", |_| {}, Deed::Backup("")),
     story("first full -z", |_| {}, Deed::Backup("z")),
     story("incremental -Q", World::chain_and_growth, Deed::Backup("Q")),
@@ -98,6 +123,8 @@ pub(super) const STORIES: [Story; 21] = [
     story("recover over a database with its index", World::chain_and_target, Deed::Recover(TARGET)),
     story("recover through a link", World::chain_and_linked_target, Deed::Recover(LINK)),
     story("restore a transaction over a database", World::chain_and_target, Deed::Restore(TARGET)),
+    story("update a database that lacks something", World::chain_and_earlier_target, Deed::Update(TARGET)),
+    story("update a database that has too much", World::chain_and_later_target, Deed::Update(LINK)),
     story("forget chains and the ends of others", World::several_chains_and_a_hold, Deed::Forget),
     story("Python's first full", |_| {}, Deed::Python(|world| python::full(world, false, false))),
     story(
@@ -182,6 +209,7 @@ impl World {
             Deed::Backup(flags) => self.backup(flags),
             Deed::Recover(given) => self.recover(given),
             Deed::Restore(given) => self.restore(given),
+            Deed::Update(given) => self.update(given),
             Deed::Forget => self.forget(),
             Deed::Python(act) => act(self),
         }
@@ -268,7 +296,7 @@ impl World {
         let old = self.target();
         self.site().recover_to(Path::new(given)).expect_success();
         let new = self.states.last().unwrap().bytes.to_vec();
-        self.replacing(given, None, old, new)
+        self.replacing(given, Filling::Recovery, old, new)
     }
 
     /// Any transaction: those that the backups ended with, and all between.
@@ -278,7 +306,49 @@ impl World {
         let tid = self.database.tid(number);
         self.site().restore_to(Path::new(given), tid).expect_success();
         let new = self.database.up_to(number).to_vec();
-        self.replacing(given, Some(tid), old, new)
+        self.replacing(given, Filling::Restore(tid), old, new)
+    }
+
+    /// A chain, and a target that has so many of its transactions, perhaps with the beginning of another one.
+    fn chain_and_target_of(&mut self, count: usize) {
+        let bytes = self.database.up_to(count).to_vec();
+        let mut file = bytes.clone();
+        if self.random.bool() {
+            let next = self.database.up_to(count + 1).get(bytes.len()..).unwrap_or(b"half").to_vec();
+            file.extend_from_slice(&next[..self.random.usize(..=next.len().min(40))]);
+            if let Some(status) = file.get_mut(bytes.len() + 16) {
+                *status = b'c';
+            }
+        }
+        self.fs.put(Path::new(TARGET), &file).unwrap();
+        self.fs.put(&index_of(TARGET), &true_index(&bytes)).unwrap();
+    }
+
+    fn chain_and_earlier_target(&mut self) {
+        self.chain_and_growth();
+        self.backup("Q");
+        let count = self.random.usize(1..self.database.count());
+        self.chain_and_target_of(count);
+    }
+
+    fn chain_and_later_target(&mut self) {
+        self.chain_and_growth();
+        self.backup("Q");
+        self.chain_and_target_of(self.database.count() - 1);
+    }
+
+    /// To the end of the backups, or, of a target that is nearly there, to somewhere before.
+    fn update(&mut self, given: &'static str) -> Act {
+        let old = self.target().map(|(data, index)| (visible(&data).to_vec(), index));
+        let (count, quick) = (self.database.count(), self.random.bool());
+        let is_later = old.as_ref().is_some_and(|old| old.0.len() == self.database.up_to(count - 1).len());
+        let number = if is_later { self.random.usize(1..count) } else { count };
+        let tid = self.database.tid(number);
+        let ran = self.site().update_to(Path::new(given), tid, quick).expect_success();
+        let told = String::from_utf8(ran.stdout).unwrap();
+        assert!(!told.contains("as a whole"), "{told}");
+        let new = self.database.up_to(number).to_vec();
+        self.replacing(given, Filling::Update { tid, quick }, old, new)
     }
 
     /// What is at the target, and its index.
@@ -290,7 +360,7 @@ impl World {
     fn replacing(
         &self,
         given: &'static str,
-        tid: Option<Tid>,
+        by: Filling,
         old: Option<(Vec<u8>, Vec<u8>)>,
         new: Vec<u8>,
     ) -> Act {
@@ -299,7 +369,7 @@ impl World {
         Act {
             during: known.clone(),
             after: known,
-            target: Some(Target { given, tid, old, new: (new, index) }),
+            target: Some(Target { given, by, old, new: (new, index) }),
         }
     }
 }

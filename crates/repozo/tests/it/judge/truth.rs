@@ -95,6 +95,23 @@ fn wrong_in_chain(
     wrong
 }
 
+/// What ZODB takes a file for: it stops at a header or a transaction that is not all there, and at one that is voted and
+/// not finished. Nothing at all where it would refuse to open it.
+pub(crate) fn visible(file: &[u8]) -> &[u8] {
+    let mut pos = 4;
+    while let Some(header) = file.get(pos..pos + 23) {
+        let len = usize::try_from(u64::from_be_bytes(header[8..16].try_into().unwrap())).unwrap();
+        if len > file.len() - pos - 8 || header[16] == b'c' {
+            break;
+        }
+        if len < 23 || file[pos + len..][..8] != header[8..16] {
+            return &[];
+        }
+        pos += len + 8;
+    }
+    &file[..pos]
+}
+
 /// The index that belongs to a whole database.
 pub(crate) fn true_index(database: &[u8]) -> Vec<u8> {
     let database = database.to_vec();

@@ -6,7 +6,7 @@ VENV := .venv
 # Where cargo puts what it builds.
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
-.PHONY: all help build venv have-strace test bench bench-scale bench-inside crash crash-deep differential live fuzz damage strace mutants lint demo wheel try-wheel clean
+.PHONY: all help build venv have-strace test bench bench-scale bench-inside bench-verbs crash crash-deep differential live fuzz damage strace mutants lint demo wheel try-wheel clean
 
 all: build
 
@@ -25,6 +25,7 @@ help:
 	@echo 'make bench   the scoreboard, ours and Python in turns: SIZE=1G, ROUNDS=5, ONLY='
 	@echo 'make bench-scale  what is large in one respect, and the growth of time with the size: ROUNDS=3, ONLY='
 	@echo 'make bench-inside  the verbs that look inside, and ZODB tools: SIZE=1G, ROUNDS=3, ONLY='
+	@echo 'make bench-verbs  the verbs that restore and list, and how it went without them: SIZE=1G, ROUNDS=3, ONLY='
 	@echo 'make demo    backups and recoveries of a sample database'
 	@echo 'make wheel   the program as a wheel, for pip; make try-wheel installs it beside ZODB'
 	@echo 'make venv    the Python environment of the tests'
@@ -104,6 +105,11 @@ bench-scale: build venv
 # Takes a quarter of an hour.
 bench-inside: build venv
 	$(VENV)/bin/python bench/inside.py --ours '$(TARGET)/release/repozo' --python $(VENV)/bin/python \
+		--work '$(TARGET)/bench' --size '$(or $(SIZE),1G)' --rounds '$(or $(ROUNDS),3)' --only='$(ONLY)' \
+		$(if $(ONLY),,--write docs/PERFORMANCE.md)
+
+bench-verbs: build venv
+	$(VENV)/bin/python bench/verbs.py --ours '$(TARGET)/release/repozo' --python $(VENV)/bin/python \
 		--work '$(TARGET)/bench' --size '$(or $(SIZE),1G)' --rounds '$(or $(ROUNDS),3)' --only='$(ONLY)' \
 		$(if $(ONLY),,--write docs/PERFORMANCE.md)
 

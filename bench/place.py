@@ -82,6 +82,11 @@ class Place:
         """A repository that the program made with these words, the last of them its `-r`."""
         return self.once('%s-%s' % (who, name), lambda part: subprocess.run([*words, part], check=True))
 
+    def made(self, flags, repository, source):
+        """Ours makes a backup, a second behind the one before."""
+        subprocess.run([*self.ours, flags, '-r', repository, '-f', source], check=True)
+        wait_for_the_next_second()
+
     def chain(self, size):
         """A full and increments, all of one size. Made by ours: Python's would be the same bytes."""
         source = os.path.join(self.database(size), 'Data.fs')

@@ -2,7 +2,8 @@ use crate::indexes::open_stream;
 use crate::part::PartStream;
 use crate::{BackupName, Context, Repository};
 use filestorage::{
-    Boundary, Index, Magic, Problem, RecordData, RecordHeader, StreamWalker, TransactionHeader, Visitor, Walker,
+    Boundary, Index, Magic, Problem, RecordData, RecordHeader, StreamWalker, TransactionHeader, Visitor,
+    Walker,
 };
 use pickle::index::IndexReader;
 use std::io::{self, BufReader};

@@ -161,8 +161,10 @@ impl Run<'_> {
     /// whole.
     fn update(&self, replacing: &Replacing<'_>) -> Result<Option<Updated>, Error> {
         let (selection, repository) = (self.selection, self.repository);
-        let is_listed = selection.trust == Trust::Listed && selection.pieces.iter().all(|piece| piece.sum.is_some());
-        let Some(how) = self.request.update.filter(|_| replacing.place.replaced.is_some() && is_listed) else {
+        let is_listed =
+            selection.trust == Trust::Listed && selection.pieces.iter().all(|piece| piece.sum.is_some());
+        let Some(how) = self.request.update.filter(|_| replacing.place.replaced.is_some() && is_listed)
+        else {
             return Ok(None);
         };
         let parts = selection.parts();
@@ -173,7 +175,8 @@ impl Run<'_> {
     fn join(&self, append: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<Joined, Error> {
         let Run { ctx, request, repository, selection } = self;
         let (with_verify, tell_sum) = (request.with_verify, request.tell_sum);
-        Joining { ctx, repository, selection, with_verify, tell_sum, cut_pos: None, behind: None }.join(append)
+        Joining { ctx, repository, selection, with_verify, tell_sum, cut_pos: None, behind: None }
+            .join(append)
     }
 
     fn tell_unsound(&self, joined: &Joined, path: Option<&Path>) {

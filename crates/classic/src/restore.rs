@@ -3,11 +3,11 @@
 
 use crate::indexes::draft_whole;
 use crate::joining::Joining;
+use crate::place::Place;
 use crate::reconcile::wait_for_a_line;
 use crate::recover::hold;
 use crate::replacing::Replacing;
 use crate::selection::{Piece, Selection, Trust};
-use crate::place::Place;
 use crate::timeline::{Found, Wanted, find};
 use crate::update::{Change, Update, Updated, Wish, plan_update, update};
 use crate::{BackupName, ChainReader, Context, Error, Event, Notice, Part, Repository};
@@ -121,8 +121,15 @@ fn join(
 ) -> Result<Index, Error> {
     let selection = selection(found);
     let cut_pos = Some(found.end_pos);
-    let joining =
-        Joining { ctx, repository, selection: &selection, with_verify: true, tell_sum: false, cut_pos, behind: None };
+    let joining = Joining {
+        ctx,
+        repository,
+        selection: &selection,
+        with_verify: true,
+        tell_sum: false,
+        cut_pos,
+        behind: None,
+    };
     let joined = joining.join(append)?;
     match joined.unsound {
         Some(reason) => Err(Error::Unsound { full: repository.path_of(found.full()), reason }),

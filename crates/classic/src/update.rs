@@ -29,7 +29,7 @@ use crate::replacing::Replacing;
 use crate::selection::{Piece, Selection, Trust};
 use crate::{Context, Error, Event, Part, Repository};
 use filestorage::{Boundary, Extent, Index, Status, TransactionHeader, committed_end};
-use look::{Look, Looked, look};
+use look::{Look, Looked, look, refuse_unknown};
 use std::cell::Cell;
 use std::fmt;
 use vfs::Head;
@@ -140,12 +140,17 @@ pub(crate) fn update(
     update: Update,
 ) -> Result<Updated, Error> {
     let note = GrowthNote::beside(replacing.place.file());
-    let looked = look(ctx, repository, &replacing.place, &note, wish, update)?;
-    let look = match looked {
-        Looked::Fits(look) => look,
-        Looked::Unfit(why) => return Ok(Updated::Impossible(why)),
+    let updated = match look(ctx, repository, &replacing.place, &note, wish, update)? {
+        Looked::Fits(look) => {
+            Updating { ctx, repository, replacing, wish, look, check: update.check, note }.run()?
+        }
+        Looked::Unfit(why) => Updated::Impossible(why),
     };
-    Updating { ctx, repository, replacing, wish, look, check: update.check, note }.run()
+    let goes = matches!(&updated, Updated::Impossible(why) if !matches!(why, WhyReplaced::OtherNames { .. }));
+    if goes && update.keeps_unknown {
+        refuse_unknown(ctx, repository, &replacing.place)?;
+    }
+    Ok(updated)
 }
 
 /// What [`update`] would do, as far as it is seen without comparing what the target has behind the last whole file.
@@ -297,7 +302,9 @@ impl Updating<'_> {
     }
 
     fn sound(&self, joined: Joined) -> Result<Rest, Error> {
-        let full = || self.wish.parts.first().map_or_else(Default::default, |part| self.repository.path_of(part.name));
+        let full = || {
+            self.wish.parts.first().map_or_else(Default::default, |part| self.repository.path_of(part.name))
+        };
         match joined.unsound {
             Some(reason) => Err(Error::Unsound { full: full(), reason }),
             None => Ok(Rest { newer: joined.index.unwrap_or_default() }),

@@ -8,7 +8,7 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata, OpenOptions, Permissions, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -54,12 +54,9 @@ impl OsWritten {
         OsWritten { file, pos: 0, started_pos: 0 }
     }
 
-    fn write_from(&mut self, pos: u64, bytes: &[u8]) -> io::Result<()> {
-        if pos != self.pos {
-            (self.pos, self.started_pos) = (pos, pos);
-        }
+    fn put(&mut self, bytes: &[u8], write: impl Fn(&File, &[u8], u64) -> io::Result<()>) -> io::Result<()> {
         for piece in bytes.chunks(Self::WRITE_LEN) {
-            self.file.write_all_at(piece, self.pos)?;
+            write(&self.file, piece, self.pos)?;
             self.pos += piece.len() as u64;
         }
         self.start_writing();
@@ -94,7 +91,7 @@ impl Written for OsWritten {
 
 impl NewFile for OsWritten {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.write_from(self.pos, bytes)
+        self.put(bytes, |mut file, piece, _| file.write_all(piece))
     }
 
     fn set_access(&mut self, grant: Grant) -> io::Result<bool> {
@@ -118,7 +115,10 @@ impl NewFile for OsWritten {
 
 impl OldFile for OsWritten {
     fn write_at(&mut self, pos: u64, bytes: &[u8]) -> io::Result<()> {
-        self.write_from(pos, bytes)
+        if pos != self.pos {
+            (self.pos, self.started_pos) = (pos, pos);
+        }
+        self.put(bytes, File::write_all_at)
     }
 
     fn cut(&mut self, len: u64) -> io::Result<()> {

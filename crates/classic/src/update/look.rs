@@ -31,9 +31,7 @@ impl Look<'_> {
         match from_pos.cmp(&end_pos) {
             std::cmp::Ordering::Less => Change::Grown { from_pos },
             std::cmp::Ordering::Equal => Change::Unchanged,
-            std::cmp::Ordering::Greater => {
-                Change::CutBack { from_pos, transaction_count: self.ahead_count }
-            }
+            std::cmp::Ordering::Greater => Change::CutBack { from_pos, transaction_count: self.ahead_count },
         }
     }
 }
@@ -57,15 +55,28 @@ pub(super) fn look<'a>(
     update: Update,
 ) -> Result<Looked<'a>, Error> {
     let target = Source::open(ctx, place.file())?;
-    let looking = Looking { ctx, repository, wish, update, place };
-    let last = target.len;
-    match looking.look(target, note)? {
-        Looked::Unfit(why) if update.keeps_unknown => {
-            looking.refuse_unknown(last, &why)?;
-            Ok(Looked::Unfit(why))
-        }
-        looked => Ok(looked),
-    }
+    Looking { ctx, repository, wish, update, place }.look(target, note)
+}
+
+/// Refuses to have a target written as a whole whose last transaction is in no backup.
+///
+/// # Errors
+/// [`Error::TargetAhead`]; the system's.
+pub(super) fn refuse_unknown(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    place: &Place,
+) -> Result<(), Error> {
+    let target = Source::open(ctx, place.file())?;
+    let last = transaction_before(target.bytes(), target.len).map_err(|error| target.error(error))?;
+    let survey = repository.survey()?;
+    let is_known =
+        last.is_some_and(|last| find(ctx, repository, &survey, Wanted::Transaction(last.tid)).is_ok());
+    if is_known { Ok(()) } else { Err(is_ahead(place, last)) }
+}
+
+fn is_ahead(place: &Place, last: Option<TransactionHeader>) -> Error {
+    Error::TargetAhead { path: place.given().to_owned(), last: last.map(|last| last.tid) }
 }
 
 struct Looking<'l, 'a> {
@@ -103,7 +114,7 @@ impl<'a> Looking<'_, 'a> {
         };
         let ahead_count = ahead.count;
         if let (true, Some(last)) = (self.update.keeps_unknown && ahead_count > 0, extent.last) {
-            return Err(self.ahead(Some(last)));
+            return Err(is_ahead(self.place, Some(last)));
         }
         // Less than one transaction is no beginning of anything.
         if extent.last.is_none() {
@@ -162,24 +173,6 @@ impl<'a> Looking<'_, 'a> {
             }
         }
         Ok(false)
-    }
-
-    /// What is not to be lost has to be in a backup.
-    fn refuse_unknown(&self, target_len: u64, why: &WhyReplaced) -> Result<(), Error> {
-        if matches!(why, WhyReplaced::OtherNames { .. }) {
-            return Ok(());
-        }
-        let target = Source::open(self.ctx, self.place.file())?;
-        let last = transaction_before(target.bytes(), target_len).map_err(|error| target.error(error))?;
-        let survey = self.repository.survey()?;
-        let is_known = last.is_some_and(|last| {
-            find(self.ctx, self.repository, &survey, Wanted::Transaction(last.tid)).is_ok()
-        });
-        if is_known { Ok(()) } else { Err(self.ahead(last)) }
-    }
-
-    fn ahead(&self, last: Option<TransactionHeader>) -> Error {
-        Error::TargetAhead { path: self.place.given().to_owned(), last: last.map(|last| last.tid) }
     }
 }
 

@@ -87,8 +87,9 @@ impl Room {
         target: Target<'_>,
     ) -> Result<(), Error> {
         let date = date.map(str::to_owned);
-        let request = RecoverRequest { repository: DIR.into(), date, with_verify, tell_sum: false };
-        self.with(|ctx| recover(ctx, &request, target))
+        let request =
+            RecoverRequest { repository: DIR.into(), date, with_verify, tell_sum: false, update: None };
+        self.with(|ctx| recover(ctx, &request, target).map(|_| ()))
     }
 
     /// The newest state, if it can be recovered.

@@ -153,9 +153,7 @@ impl Given {
         let repository = PathBuf::from(repository);
         let action = match mode {
             Id::Backup => Action::Backup(self.backup(repository)?),
-            Id::Recover => {
-                Action::Recover(self.recover(repository)?, self.output.clone().map(PathBuf::from))
-            }
+            Id::Recover => Action::Recover(self.recover(repository)?, self.output.clone().map(PathBuf::from)),
             _ => Action::Verify(VerifyRequest { repository, quick: self.quick_flag()? }),
         };
         Ok(Invocation { action, verbose: self.has(Id::Verbose), ignored: self.ignored(mode) })

@@ -53,6 +53,9 @@ For -R / --recover:
                          what was there is replaced at the very end. Without it the
                          database goes to standard output.
     -w / --with-verify   Check size and MD5 of every backup while reading it.
+    --update             Add to the database at FILE what it lacks, or cut off what it
+                         has too much, if all else of it is as in the backups; if
+                         not, replace it. With -Q only places are compared.
 
 For -V / --verify:
 

@@ -40,7 +40,9 @@ pub(crate) fn execute(
 fn dispatch(ctx: &Context<'_>, action: &Action, stdout: &mut dyn Write) -> Result<(), Error> {
     match action {
         Action::Backup(request) => classic::backup(ctx, request).map(|_| ()),
-        Action::Recover(request, Some(path)) => classic::recover(ctx, request, Target::File(path)).map(|_| ()),
+        Action::Recover(request, Some(path)) => {
+            classic::recover(ctx, request, Target::File(path)).map(|_| ())
+        }
         Action::Recover(request, None) => classic::recover(ctx, request, Target::Stream(stdout)).map(|_| ()),
         Action::Verify(request) => classic::verify(ctx, request),
         // Answered before anything is set up.

@@ -2,6 +2,7 @@
 
 mod backup;
 mod drill;
+mod follow;
 mod forget;
 mod list;
 mod log;

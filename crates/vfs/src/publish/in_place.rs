@@ -267,7 +267,11 @@ mod tests {
             let mut growth = InPlace::open(&OsFs, &path, VEIL).unwrap().grow(18);
             growth.append(NEW).unwrap();
             assert_eq!(OsFs.open(&path).unwrap().len().unwrap(), 18 + 27);
-            if finished { drop(growth.finish().unwrap()) } else { drop(growth) }
+            if finished {
+                drop(growth.finish().unwrap())
+            } else {
+                drop(growth)
+            }
             let mut content = vec![0; 99];
             let len = OsFs.open(&path).unwrap().read_full_at(0, &mut content).unwrap();
             assert_eq!(&content[..len], OLD);

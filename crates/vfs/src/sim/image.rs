@@ -274,7 +274,10 @@ impl Image {
             _ => (0, FileKind::Other, Access { mode: 0, uid: 0, gid: 0 }, SystemTime::UNIX_EPOCH),
         };
         let has_it = |names: &Names| names.values().filter(|named| **named == ino).count() as u64;
-        let dirs = self.nodes.values().filter_map(|node| if let Node::Dir(names) = node { Some(names) } else { None });
+        let dirs = self
+            .nodes
+            .values()
+            .filter_map(|node| if let Node::Dir(names) = node { Some(names) } else { None });
         let name_count = dirs.map(has_it).sum();
         Meta { len, kind, access, id: (0, ino), name_count, modified }
     }

@@ -6,7 +6,8 @@ use crate::cmd::json_line::json_line;
 use crate::report::one_line;
 use crate::ui::time::{of_tid, utc};
 use classic::{
-    BackupName, Change, RestorePlan, RestoreRequest, TargetCheck, Update, Wanted, plan_change, plan_restore, restore,
+    BackupName, Change, RestorePlan, RestoreRequest, TargetCheck, Update, Wanted, plan_change, plan_restore,
+    restore,
 };
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -30,9 +31,7 @@ pub(super) fn run(args: &RestoreArgs, desk: &Desk<'_>, out: &mut dyn Write) -> R
     };
     let (plan, change) = match &args.output {
         Some(target) if !args.dry_run => restore(&desk.ctx, &request, target)?,
-        Some(target) => {
-            (plan_restore(&desk.ctx, &request)?, plan_change(&desk.ctx, &request, target)?)
-        }
+        Some(target) => (plan_restore(&desk.ctx, &request)?, plan_change(&desk.ctx, &request, target)?),
         None => (plan_restore(&desk.ctx, &request)?, Change::Written),
     };
     let message_type = if args.dry_run { "plan" } else { "restored" };
@@ -99,7 +98,11 @@ fn sources(files: &[BackupName]) -> String {
 pub(super) fn change_words(change: &Change, data_len: u64, is_plan: bool) -> String {
     match change {
         Change::Grown { from_pos } => {
-            format!("{} {} bytes", if is_plan { "would add" } else { "added" }, data_len.saturating_sub(*from_pos))
+            format!(
+                "{} {} bytes",
+                if is_plan { "would add" } else { "added" },
+                data_len.saturating_sub(*from_pos)
+            )
         }
         Change::CutBack { from_pos, transaction_count } => {
             let (cut, one) = (from_pos.saturating_sub(data_len), *transaction_count == 1);

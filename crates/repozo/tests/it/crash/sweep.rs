@@ -231,9 +231,7 @@ impl Told {
         for name in [TARGET, LINK] {
             let index = truth::read(fs, &index_of(name));
             let is_own = index.as_ref() == own || index.as_ref() == of_beginning;
-            ensure(index.is_none() || is_own, 'f', || {
-                format!("the index of {name} is not its own")
-            })?;
+            ensure(index.is_none() || is_own, 'f', || format!("the index of {name} is not its own"))?;
             ensure(index.is_some() || !due.index || name != target.given, 'f', || {
                 format!("{name} has no index")
             })?;

@@ -36,6 +36,10 @@ pub(super) enum Begin {
     HalfDone,
     /// A chain, and another database with its index where it is to be recovered to.
     ChainAndTarget,
+    /// The same, of an earlier moment.
+    ChainAndEarlierTarget,
+    /// The same, that went on behind the chain.
+    ChainAndLaterTarget,
 }
 
 pub(super) struct Scenario {
@@ -54,7 +58,7 @@ const fn scenario(name: &'static str, verb: Verb, flags: &'static str, begin: Be
 use Verb::{Backup, RecoverToFile, RecoverToStdout, Verify};
 
 /// All of them.
-pub(super) const SCENARIOS: [Scenario; 18] = [
+pub(super) const SCENARIOS: [Scenario; 20] = [
     scenario("first full", Backup, "-B", Begin::Database),
     scenario("first full -z", Backup, "-Bz", Begin::Database),
     scenario("incremental -Q", Backup, "-BQ", Begin::ChainAndGrowth),
@@ -76,6 +80,8 @@ pub(super) const SCENARIOS: [Scenario; 18] = [
     scenario("recover -w to a new file", RecoverToFile, "-Rw", Begin::Chain),
     scenario("recover -w over a database with its index", RecoverToFile, "-Rw", Begin::ChainAndTarget),
     scenario("restore over a database with its index", RecoverToFile, "restore", Begin::ChainAndTarget),
+    scenario("recover --update what lacks something", RecoverToFile, "-R", Begin::ChainAndEarlierTarget),
+    scenario("recover --update what has too much", RecoverToFile, "-RQ", Begin::ChainAndLaterTarget),
     scenario("recover to standard output", RecoverToStdout, "-R", Begin::Chain),
     scenario("verify", Verify, "-V", Begin::Chains),
     scenario("verify -Q", Verify, "-VQ", Begin::Chains),
@@ -85,6 +91,11 @@ impl Scenario {
     /// Whether a run ends so that did not do what it was asked to; a verb says what kind of refusal it was.
     pub(super) fn is_failure(&self, status: Option<i32>) -> bool {
         status == Some(1) || self.flags == "restore" && matches!(status, Some(4 | 10 | 11))
+    }
+
+    /// Whether the file that is there changes in its place.
+    pub(super) fn is_in_place(&self) -> bool {
+        matches!(self.begin, Begin::ChainAndEarlierTarget | Begin::ChainAndLaterTarget)
     }
 
     pub(super) fn kills_old(&self) -> bool {
@@ -129,6 +140,7 @@ impl Places {
             RecoverToFile => all.extend(args!["-o", self.target()]),
             RecoverToStdout | Verify => {}
         }
+        all.extend(scenario.is_in_place().then(|| "--update".into()));
         all
     }
 }
@@ -194,13 +206,24 @@ impl Prepared {
             }
             Begin::ChainAndTarget => {
                 making.chain("F");
-                let old = Database::of_another_history(5);
-                let index = true_index(old.bytes());
-                std::fs::write(places.target(), old.bytes()).unwrap();
-                std::fs::write(places.target_index(), &index).unwrap();
-                old_target = Some((old.bytes().to_vec(), index));
+                old_target = Some(Database::of_another_history(5).bytes().to_vec());
+            }
+            Begin::ChainAndEarlierTarget => {
+                making.chain("F");
+                old_target = Some(making.database.up_to(5).to_vec());
+            }
+            Begin::ChainAndLaterTarget => {
+                making.chain("F");
+                making.grow();
+                old_target = Some(making.database.bytes().to_vec());
             }
         }
+        let old_target = old_target.map(|data| {
+            let index = true_index(&data);
+            std::fs::write(places.target(), &data).unwrap();
+            std::fs::write(places.target_index(), &index).unwrap();
+            (data, index)
+        });
         let new = Arc::new(making.database.bytes().to_vec());
         let is_new = making.states.last().is_none_or(|state| state.bytes != new);
         let new = (scenario.verb == Backup && (is_new || scenario.flags.contains('F'))).then_some(new);

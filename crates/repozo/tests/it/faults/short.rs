@@ -46,7 +46,8 @@ fn short_writes_are_gone_on_with() {
     for scenario in SCENARIOS.iter().filter(|scenario| scenario.always.is_empty()) {
         let site = Watching::new(scenario);
         for (at, call) in site.undisturbed.calls.iter().enumerate() {
-            let Some(len) = result(call).filter(|len| call.syscall == "write" && *len > 1) else { continue };
+            let writes = ["write", "pwrite64"].contains(&call.syscall.as_str());
+            let Some(len) = result(call).filter(|len| writes && *len > 1) else { continue };
             let before = &site.undisturbed.calls[at - 1];
             site.run(call, len / 2, |watched| run_with_a_short_write(watched, before, call, len / 2));
             write_count += 1;
@@ -106,7 +107,7 @@ impl Watching<'_> {
 fn run_with_a_short_write(watched: &Watched<'_>, before: &Call, call: &Call, len: usize) -> Ended {
     let stop = |call: &Call| format!("{}:signal=STOP:when={}", call.syscall, call.number);
     let injections = if before.syscall == call.syscall {
-        vec![format!("write:signal=STOP:when={}..{}", before.number, call.number)]
+        vec![format!("{}:signal=STOP:when={}..{}", call.syscall, before.number, call.number)]
     } else {
         vec![stop(before), stop(call)]
     };

@@ -12,8 +12,18 @@ use testkit::{Call, Database, HookFs, Ran, python};
 impl Room {
     fn update_words(&self, number: usize, quick: bool) -> Vec<OsString> {
         let tid = self.database.tid(number).to_string();
-        let mut all =
-            args!["restore", "-r", self.repository(), "-o", self.target(), "--tid", tid, "--update", "--json"].to_vec();
+        let mut all = args![
+            "restore",
+            "-r",
+            self.repository(),
+            "-o",
+            self.target(),
+            "--tid",
+            tid,
+            "--update",
+            "--json"
+        ]
+        .to_vec();
         all.extend(quick.then(|| "--quick".into()));
         all
     }
@@ -22,7 +32,8 @@ impl Room {
     #[track_caller]
     fn update(&self, number: usize, quick: bool) -> String {
         let ran = ours(&self.clock, &self.update_words(number, quick)).expect_success();
-        let told = |line: &str| line.starts_with("warning: removed ") && line.ends_with("left by a run that died");
+        let told =
+            |line: &str| line.starts_with("warning: removed ") && line.ends_with("left by a run that died");
         assert!(ran.stderr.lines().all(told), "{}", ran.stderr);
         expect_state(self, number, "updated");
         self.expect_no_litter();
@@ -44,7 +55,8 @@ impl Room {
     fn expect_no_litter(&self) {
         let names = testkit::names(self.target().parent().unwrap());
         let litter = names.iter().filter(|name| name.starts_with("Restored.fs") && !name.ends_with(".lock"));
-        let litter: Vec<_> = litter.filter(|name| *name != "Restored.fs" && *name != "Restored.fs.index").collect();
+        let litter: Vec<_> =
+            litter.filter(|name| *name != "Restored.fs" && *name != "Restored.fs.index").collect();
         assert!(litter.is_empty(), "{litter:?}");
     }
 }
@@ -100,7 +112,9 @@ fn an_unfinished_transaction_at_the_end_of_the_target_is_cut_off() {
     let next = &room.database.up_to(from + 1)[state.len()..].to_vec();
     let mut voted = next.clone();
     voted[16] = b'c';
-    for (what, tail) in [("cut", &next[..60]), ("short", &next[..9]), ("voted", &voted[..]), ("zeros", &[0; 500])] {
+    for (what, tail) in
+        [("cut", &next[..60]), ("short", &next[..9]), ("voted", &voted[..]), ("zeros", &[0; 500])]
+    {
         for (to, expected) in [(count, "grown"), (from, "unchanged"), (from - 2, "cut-back")] {
             std::fs::write(room.target(), [&state[..], tail].concat()).unwrap();
             let _ = std::fs::remove_file(room.path("Restored.fs.index"));
@@ -284,14 +298,20 @@ fn the_old_flags_update_too() {
     let count = room.database.count();
     room.put_target(9);
     let inode = room.inode();
-    for flags in [&["--update"][..], &["--update", "-Q", "-D", "2023-11-14-22-14-20"], &["--update", "-Q", "-w"]] {
+    for flags in
+        [&["--update"][..], &["--update", "-Q", "-D", "2023-11-14-22-14-20"], &["--update", "-Q", "-w"]]
+    {
         let ran = room.recover_to(&room.target(), flags).expect_success();
         assert_eq!((ran.stderr.as_str(), room.inode()), ("", inode));
         expect_state(&room, if flags.contains(&"-D") { 13 } else { count }, "-R --update");
     }
     std::fs::write(room.target(), b"FS30").unwrap();
     let ran = room.recover_to(&room.target(), &["--update"]).expect_success();
-    assert!(ran.stderr.contains("is written as a whole: it is not sound: it has no transaction"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("is written as a whole: it is not sound: it has no transaction"),
+        "{}",
+        ran.stderr
+    );
     expect_state(&room, count, "-R --update");
     let ran = ours(&room.clock, &args!["-R", "-r", room.repository(), "--update"]);
     assert_eq!(ran.status, 1);
@@ -334,12 +354,9 @@ fn a_dry_run_tells_what_would_become_of_the_target() {
     room.long_chain("");
     room.put_target(10);
     let before = content(&room.target());
-    for (to, told) in [
-        (12, "would add "),
-        (10, "nothing to add"),
-        (9, "1 transaction, to"),
-        (7, "3 transactions, to"),
-    ] {
+    for (to, told) in
+        [(12, "would add "), (10, "nothing to add"), (9, "1 transaction, to"), (7, "3 transactions, to")]
+    {
         let tid = room.database.tid(to).to_string();
         let ran = room.restore(&["--tid", &tid, "--update", "--dry-run"]).expect_success();
         let text = String::from_utf8(ran.stdout).unwrap();

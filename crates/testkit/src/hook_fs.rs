@@ -29,6 +29,9 @@ impl Call {
                 | "rename_new"
                 | "remove"
                 | "sync_dir"
+                | "make_dir"
+                | "remove_dir"
+                | "sync_all"
         )
     }
 }
@@ -106,6 +109,21 @@ impl Fs for HookFs {
     fn list(&self, dir: &Path) -> io::Result<Vec<OsString>> {
         self.ask("list", dir)?;
         self.inner.list(dir)
+    }
+
+    fn make_dir(&self, path: &Path, mode: u32) -> io::Result<()> {
+        self.ask("make_dir", path)?;
+        self.inner.make_dir(path, mode)
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.ask("remove_dir", path)?;
+        self.inner.remove_dir(path)
+    }
+
+    fn sync_all(&self, dir: &Path) -> io::Result<()> {
+        self.ask("sync_all", dir)?;
+        self.inner.sync_all(dir)
     }
 
     fn rename_over(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -15,6 +15,7 @@ pub fn check(fs: &dyn Fs, dir: &Path) {
     renames_with_and_without_replacing(fs, dir);
     lists_and_removes(fs, dir);
     changes_what_is_there_in_its_place(fs, dir);
+    has_directories_between_which_files_move(fs, dir);
     locks_exclude_each_other(fs, dir);
     fs.sync_dir(dir).unwrap();
     assert!(fs.free_len(dir).unwrap() > 0);
@@ -157,6 +158,27 @@ fn changes_what_is_there_in_its_place(fs: &dyn Fs, dir: &Path) {
     let after = fs.meta(&path).unwrap();
     assert_eq!((after.id, after.access, after.name_count), (before.id, before.access, 1));
     assert_eq!(reader.len().unwrap(), 6, "who has it open sees the change");
+}
+
+#[expect(clippy::unwrap_used, reason = "a test suite speaks by panicking")]
+fn has_directories_between_which_files_move(fs: &dyn Fs, dir: &Path) {
+    let (a, b) = (dir.join("dir.a"), dir.join("dir.b"));
+    for path in [&a, &b] {
+        fs.make_dir(path, 0o755).unwrap();
+        assert_eq!(fs.meta(path).unwrap().kind, FileKind::Dir);
+        assert_eq!(fs.make_dir(path, 0o755).unwrap_err().kind(), ErrorKind::AlreadyExists);
+    }
+    assert_eq!(fs.make_dir(&dir.join("absent/too"), 0o755).unwrap_err().kind(), ErrorKind::NotFound);
+    put(fs, &a.join("moving"), b"new");
+    put(fs, &b.join("there"), b"old");
+    fs.rename_over(&a.join("moving"), &b.join("there")).unwrap();
+    assert_eq!(content(fs, &b.join("there")), b"new");
+    assert!(fs.list(&a).unwrap().is_empty());
+    assert_eq!(fs.remove_dir(&b).unwrap_err().kind(), ErrorKind::DirectoryNotEmpty);
+    fs.remove_dir(&a).unwrap();
+    assert_eq!(fs.meta(&a).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(fs.remove_dir(&a).unwrap_err().kind(), ErrorKind::NotFound);
+    fs.sync_all(dir).unwrap();
 }
 
 #[cfg(test)]

@@ -28,6 +28,10 @@ pub enum Op {
     Rename,
     /// Removing a file.
     Remove,
+    /// Making a directory.
+    MakeDir,
+    /// Flushing a file system to the disk.
+    SyncAll,
     /// Listing a directory.
     List,
     /// Asking for size, kind, mode or owner.
@@ -54,6 +58,8 @@ impl fmt::Display for Op {
             Op::SyncDir => "sync directory",
             Op::Rename => "rename to",
             Op::Remove => "remove",
+            Op::MakeDir => "make directory",
+            Op::SyncAll => "sync the file system of",
             Op::List => "list",
             Op::Stat => "stat",
             Op::SetAccess => "set mode or owner of",

@@ -168,7 +168,19 @@ pub trait Fs: Send + Sync {
     /// Whatever the system says.
     fn list(&self, dir: &Path) -> io::Result<Vec<OsString>>;
 
-    /// Renames a file; what had the new name is replaced in one step.
+    /// Makes a directory with this mode, as far as the umask allows.
+    ///
+    /// # Errors
+    /// `AlreadyExists`, and whatever the system says.
+    fn make_dir(&self, path: &Path, mode: u32) -> io::Result<()>;
+
+    /// Removes an empty directory.
+    ///
+    /// # Errors
+    /// `DirectoryNotEmpty`, `NotFound`, and whatever the system says.
+    fn remove_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Renames a file, which may move it to another directory; what had the new name is replaced in one step.
     ///
     /// # Errors
     /// Whatever the system says.
@@ -191,6 +203,12 @@ pub trait Fs: Send + Sync {
     /// # Errors
     /// `Unsupported` where the file system cannot do it; else whatever the system says.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// Makes all that was written to the file system of `dir` durable, contents and names, by whomever.
+    ///
+    /// # Errors
+    /// `Unsupported` where the system cannot do it, or does not say whether it failed; else whatever it says.
+    fn sync_all(&self, dir: &Path) -> io::Result<()>;
 
     /// Locks an existing file or directory without waiting; `None` when somebody else holds it.
     ///

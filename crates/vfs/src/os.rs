@@ -10,7 +10,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The file system of this machine.
@@ -173,6 +173,14 @@ impl Fs for OsFs {
         again(|| list(dir))
     }
 
+    fn make_dir(&self, path: &Path, mode: u32) -> io::Result<()> {
+        std::fs::DirBuilder::new().mode(mode).create(path)
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_dir(path)
+    }
+
     fn rename_over(&self, from: &Path, to: &Path) -> io::Result<()> {
         std::fs::rename(from, to)
     }
@@ -193,6 +201,10 @@ impl Fs for OsFs {
             Err(error) if is_unsupported(&error) => Err(io::ErrorKind::Unsupported.into()),
             result => result,
         }
+    }
+
+    fn sync_all(&self, dir: &Path) -> io::Result<()> {
+        sync_all(dir)
     }
 
     fn try_lock(&self, path: &Path, kind: LockKind) -> io::Result<Option<Box<dyn Lock>>> {
@@ -241,6 +253,20 @@ fn start_writing(file: &File, pos: u64, len: u64) {
 
 #[cfg(not(target_os = "linux"))]
 fn start_writing(_file: &File, _pos: u64, _len: u64) {}
+
+/// Linux says since 5.8 whether writing failed.
+#[cfg(target_os = "linux")]
+fn sync_all(dir: &Path) -> io::Result<()> {
+    match nix::unistd::syncfs(File::open(dir)?) {
+        Err(Errno::ENOSYS | Errno::EINVAL) => Err(io::ErrorKind::Unsupported.into()),
+        result => result.map_err(io::Error::from),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sync_all(_dir: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
 
 /// A hard link does not replace either; a crash between the two calls leaves two names of one complete file,
 /// and the draft's name is swept by the next run.

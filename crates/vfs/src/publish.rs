@@ -1,4 +1,4 @@
-//! The one door to the disk. What is changed in its place goes by [`InPlace`]; all else so:
+//! The one door to the disk. What is changed in its place goes by [`InPlace`], many files at once by [`Batch`]; all else so:
 //!
 //! A file is written under a draft name, flushed, closed, and only then put under its final name; then the
 //! directory is flushed. What a crash leaves, step by step:
@@ -13,8 +13,10 @@
 //! A failed sync or close is never repeated: the system may have dropped the pages and would report success.
 //! The draft is removed and the run fails.
 
+mod batch;
 mod in_place;
 
+pub use batch::{Batch, BatchFile};
 pub use in_place::{Grown, Growth, InPlace, Veil};
 
 use crate::{Error, Fs, Grant, NewFile, Op};
@@ -178,6 +180,14 @@ pub enum Synced {
     Yes,
     /// The content is, but this file system cannot sync a directory (some network and FUSE file systems).
     NotTheDirectory,
+}
+
+impl Synced {
+    /// How far both are.
+    #[must_use]
+    pub fn and(self, other: Synced) -> Synced {
+        if self == Synced::Yes { other } else { self }
+    }
 }
 
 /// Makes the names in `dir` durable.

@@ -125,10 +125,13 @@ impl SimFs {
         if to.found.is_some_and(|found| disk.now.names_of(found).is_ok()) {
             return Err(Errno::EISDIR.into());
         }
-        if from.dir != to.dir {
-            return Err(Errno::EXDEV.into());
+        if from.dir == to.dir {
+            disk.apply(Operation::Rename { dir: from.dir, from: from.name, to: to.name, ino });
+        } else {
+            // Each directory may last without the other.
+            disk.apply(Operation::Create { dir: to.dir, name: to.name, ino });
+            disk.apply(Operation::Remove { dir: from.dir, name: from.name });
         }
-        disk.apply(Operation::Rename { dir: from.dir, from: from.name, to: to.name, ino });
         Ok(())
     }
 }
@@ -205,6 +208,28 @@ impl Fs for SimFs {
         Ok(disk.now.names_of(disk.now.find(dir)?)?.keys().cloned().collect())
     }
 
+    fn make_dir(&self, path: &Path, _mode: u32) -> io::Result<()> {
+        let mut disk = self.disk();
+        let place = disk.now.place(path, false)?;
+        if place.found.is_some() {
+            return Err(Errno::EEXIST.into());
+        }
+        let ino = disk.now.new_ino();
+        disk.apply(Operation::MakeDir { dir: place.dir, name: place.name, ino });
+        Ok(())
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        let mut disk = self.disk();
+        let place = disk.now.place(path, false)?;
+        let ino = place.found.ok_or(Errno::ENOENT)?;
+        if !disk.now.names_of(ino)?.is_empty() {
+            return Err(Errno::ENOTEMPTY.into());
+        }
+        disk.apply(Operation::Remove { dir: place.dir, name: place.name });
+        Ok(())
+    }
+
     fn rename_over(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.rename(from, to, true)
     }
@@ -229,6 +254,13 @@ impl Fs for SimFs {
         let ino = disk.now.find(dir)?;
         disk.now.names_of(ino)?;
         disk.apply(Operation::SyncDir { dir: ino });
+        Ok(())
+    }
+
+    fn sync_all(&self, dir: &Path) -> io::Result<()> {
+        let mut disk = self.disk();
+        disk.now.names_of(disk.now.find(dir)?)?;
+        disk.apply(Operation::SyncAll);
         Ok(())
     }
 

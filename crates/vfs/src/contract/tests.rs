@@ -25,6 +25,7 @@ enum Flaw {
     DirectoryCannotBeSynced,
     OpenToChangeEmpties,
     CutDoesNothing,
+    RemoveDirDoesNothing,
 }
 
 struct Flawed(SimFs, Option<Flaw>);
@@ -114,6 +115,18 @@ impl Fs for Flawed {
         Ok(if self.has(Flaw::ListIsEmpty) { Vec::new() } else { names })
     }
 
+    fn make_dir(&self, path: &Path, mode: u32) -> io::Result<()> {
+        self.0.make_dir(path, mode)
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        if self.has(Flaw::RemoveDirDoesNothing) { Ok(()) } else { self.0.remove_dir(path) }
+    }
+
+    fn sync_all(&self, dir: &Path) -> io::Result<()> {
+        self.0.sync_all(dir)
+    }
+
     fn rename_over(&self, from: &Path, to: &Path) -> io::Result<()> {
         if self.has(Flaw::RenameOverRefuses) {
             self.0.rename_new(from, to)
@@ -187,6 +200,7 @@ fn the_suite_fails_on_whatever_breaks_the_contract_and_on_nothing_else() {
         Flaw::DirectoryCannotBeSynced,
         Flaw::OpenToChangeEmpties,
         Flaw::CutDoesNothing,
+        Flaw::RemoveDirDoesNothing,
     ] {
         assert!(!passes(Some(flaw)), "{flaw:?}");
     }

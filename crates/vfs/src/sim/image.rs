@@ -290,6 +290,12 @@ impl Image {
         self.next_ino = self.next_ino.max(ino + 1);
     }
 
+    /// A name and what is in a directory last each on their own: the name may come back to a directory that has something.
+    pub(super) fn make_dir_at(&mut self, dir: Ino, name: &OsStr, ino: Ino) {
+        self.nodes.entry(ino).or_insert_with(|| Node::Dir(Names::new()));
+        self.set_name(dir, name, ino);
+    }
+
     pub(super) fn remove_name(&mut self, dir: Ino, name: &OsStr) {
         if let Some(Node::Dir(names)) = self.nodes.get_mut(&dir) {
             names.remove(name);

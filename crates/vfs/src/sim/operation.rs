@@ -7,8 +7,10 @@ use std::time::SystemTime;
 /// One change of a simulated disk, or a wish that changes last.
 #[derive(Debug, Clone)]
 pub(super) enum Operation {
-    /// A new empty file gets a name.
+    /// A new empty file gets a name, or one that moves here gets another one.
     Create { dir: Ino, name: OsString, ino: Ino },
+    /// A new empty directory gets a name.
+    MakeDir { dir: Ino, name: OsString, ino: Ino },
     /// Bytes are written, behind what is there or over it.
     Write { ino: Ino, pos: usize, bytes: Arc<[u8]>, modified: SystemTime },
     /// A file of `from_len` bytes becomes shorter.
@@ -23,6 +25,8 @@ pub(super) enum Operation {
     Sync { ino: Ino },
     /// What was done to the names in a directory is to last.
     SyncDir { dir: Ino },
+    /// All that was done is to last.
+    SyncAll,
     /// Somebody else writes a whole file, which lasts at once.
     Put { dir: Ino, name: OsString, ino: Ino, bytes: Arc<[u8]>, modified: SystemTime },
 }
@@ -49,6 +53,7 @@ impl Operation {
     fn subject(&self) -> Subject {
         match self {
             Operation::Create { dir, .. }
+            | Operation::MakeDir { dir, .. }
             | Operation::Rename { dir, .. }
             | Operation::Remove { dir, .. }
             | Operation::SyncDir { dir }
@@ -57,13 +62,17 @@ impl Operation {
             | Operation::Cut { ino, .. }
             | Operation::SetAccess { ino, .. }
             | Operation::Sync { ino } => Subject::Data(*ino),
+            Operation::SyncAll => Subject::All,
         }
     }
 
     /// Whether this is a sync that makes `other` last.
     pub(super) fn makes_last(&self, other: &Operation) -> bool {
-        matches!(self, Operation::Sync { .. } | Operation::SyncDir { .. })
-            && self.subject() == other.subject()
+        match self {
+            Operation::SyncAll => true,
+            Operation::Sync { .. } | Operation::SyncDir { .. } => self.subject() == other.subject(),
+            _ => false,
+        }
     }
 
     /// The ways in which a cut may leave it, the whole and the nothing first; of a write a few typical tears.
@@ -115,6 +124,7 @@ impl Operation {
         }
         match self {
             Operation::Create { dir, name, ino } => image.set_name(*dir, name, *ino),
+            Operation::MakeDir { dir, name, ino } => image.make_dir_at(*dir, name, *ino),
             Operation::Write { ino, pos, bytes, modified } => {
                 let file = image.file_mut(*ino);
                 file.modified = *modified;
@@ -138,7 +148,7 @@ impl Operation {
                 file.bytes = Arc::new(bytes.to_vec());
                 file.modified = *modified;
             }
-            Operation::Sync { .. } | Operation::SyncDir { .. } => {}
+            Operation::Sync { .. } | Operation::SyncDir { .. } | Operation::SyncAll => {}
         }
     }
 }
@@ -147,6 +157,7 @@ impl Operation {
 enum Subject {
     Data(Ino),
     Names(Ino),
+    All,
 }
 
 /// The edges of blocks inside of a write.

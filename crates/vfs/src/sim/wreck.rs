@@ -21,7 +21,7 @@ impl Wreck {
     fn add(&mut self, operation: &Operation) {
         match operation {
             Operation::Put { .. } => operation.apply(&mut self.durable, Survival::Whole),
-            Operation::Sync { .. } | Operation::SyncDir { .. } => {
+            Operation::Sync { .. } | Operation::SyncDir { .. } | Operation::SyncAll => {
                 let (lasts, pending): (Vec<_>, Vec<_>) = std::mem::take(&mut self.pending)
                     .into_iter()
                     .partition(|other| operation.makes_last(other));

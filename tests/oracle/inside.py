@@ -88,6 +88,8 @@ def objects(path):
 
 
 def blobs(path, layout):
+    # A storage that makes its file empties its blob directory: the layout is chosen behind that.
+    FileStorage(os.path.join(path, 'Data.fs')).close()
     blob_dir = os.path.join(path, 'blobs')
     os.mkdir(blob_dir)
     with open(os.path.join(blob_dir, '.layout'), 'w') as marker:

@@ -21,11 +21,12 @@ use crate::reconcile::{line_of, reconcile, write_dat};
 use crate::repository::Survey;
 use crate::source::Source;
 use crate::{
-    BackupKind, BackupName, Chain, Context, DatLine, Error, Event, Fault, Limit, Notice, Part, QuickCheck,
-    Repository, Stamp, quick,
+    BackupKind, BackupName, BlobsBackedUp, Chain, Context, DatLine, Error, Event, Fault, Limit, Notice, Part, QuickCheck,
+    Repository, Stamp, blobs, quick,
 };
 use filestorage::{Extent, UnfinishedKind};
 use incremental::Increment;
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -53,6 +54,8 @@ pub struct BackupRequest {
     pub wait: Duration,
     /// Make the sums that the verbose lines of a whole comparison show.
     pub tell_sums: bool,
+    /// The blob directory, if blobs are backed up too.
+    pub blobs: Option<PathBuf>,
 }
 
 /// What a backup run did.
@@ -64,18 +67,31 @@ pub enum BackupOutcome {
     Made(Part),
 }
 
-/// Makes a backup, if there is anything to back up.
+/// What a backup run did in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BackedUp {
+    /// With the database.
+    pub outcome: BackupOutcome,
+    /// With the blobs, if they were to be backed up.
+    pub blobs: Option<BlobsBackedUp>,
+}
+
+/// Makes a backup, if there is anything to back up; of the blobs too, if there are to be any.
 ///
 /// # Errors
 /// Whatever kept it from being made; the repository is then as it was, or what is left is healed by the
 /// next run.
-pub fn backup(ctx: &Context<'_>, request: &BackupRequest) -> Result<BackupOutcome, Error> {
+pub fn backup(ctx: &Context<'_>, request: &BackupRequest) -> Result<BackedUp, Error> {
     let repository = Repository::open(ctx.fs, &request.repository)?;
     let lock = repository.lock(ctx, request.wait)?;
     let survey = reconcile(ctx, &repository, lock.as_deref())?;
     survey.tell_files(ctx, &repository, &Limit::Newest);
     let source = Source::open(ctx, &request.file)?;
-    Run { ctx, request, repository: &repository, survey: &survey, source: &source }.run()
+    let blobs = Cell::new(None);
+    let run = Run { ctx, request, repository: &repository, survey: &survey, source: &source, blobs: &blobs };
+    let outcome = run.run()?;
+    run.back_up_blobs()?;
+    Ok(BackedUp { outcome, blobs: blobs.get() })
 }
 
 struct Run<'a> {
@@ -84,9 +100,19 @@ struct Run<'a> {
     repository: &'a Repository<'a>,
     survey: &'a Survey,
     source: &'a Source,
+    /// What became of the blobs, once they were backed up.
+    blobs: &'a Cell<Option<BlobsBackedUp>>,
 }
 
 impl Run<'_> {
+    /// Backs up the blobs that the backups name, if they are to be and were not yet.
+    fn back_up_blobs(&self) -> Result<(), Error> {
+        if let (Some(dir), None) = (&self.request.blobs, self.blobs.get()) {
+            self.blobs.set(Some(blobs::back_up(self.ctx, self.repository, self.source, dir)?));
+        }
+        Ok(())
+    }
+
     fn run(&self) -> Result<BackupOutcome, Error> {
         let facts = self.chain_facts();
         match plan::begin(self.request.full, self.request.quick.is_some(), &facts) {

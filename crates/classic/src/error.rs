@@ -44,6 +44,34 @@ pub enum Error {
         /// What it says.
         marker: String,
     },
+    /// A list of blobs is not what was written.
+    #[error("{}: {reason}", path.display())]
+    BlobList {
+        /// The list.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A blob in the repository is not what its list says.
+    #[error("{}: {reason}", path.display())]
+    Blob {
+        /// The blob.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A backup has no list of its blobs.
+    #[error("{} was made without --blobs: which blobs it names is not known, and they are not in the repository", path.display())]
+    NoBlobs {
+        /// The backup.
+        path: PathBuf,
+    },
+    /// Blobs are to be restored where something is.
+    #[error("{} is there and not empty: give another --blobs, or --update to complete it", dir.display())]
+    BlobDirNotEmpty {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// The source cannot be read as a FileStorage.
     #[error("{}: {error}; nothing was backed up{}", path.display(), advice(error))]
     Source {

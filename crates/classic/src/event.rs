@@ -29,6 +29,8 @@ pub enum Phase {
     Recovering,
     /// Backups are verified.
     Verifying,
+    /// Blobs are copied, into the repository or from it.
+    CopyingBlobs,
     /// A database, or backups as one, is looked into.
     LookingInside,
 }

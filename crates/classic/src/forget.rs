@@ -6,6 +6,7 @@
 //! | the list without the lines of the end, under its name (**the commit point**) | files that no line names, complete | the next backup adopts those that continue the chain, and sets others aside |
 //! | each of them, newest first, its index and its tags | fewer of them | the same |
 
+use crate::blobs::collect;
 use crate::inventory::chain_entry;
 use crate::prune::{
     NewFull, first_transaction, lock_to_remove, reason_to_keep, remove_chain, remove_data_file,
@@ -13,7 +14,9 @@ use crate::prune::{
 use crate::reconcile::{line_of, reconcile, write_dat};
 use crate::repository::Survey;
 use crate::retention::{BackupFacts, ChainFacts, Policy, Reason, decide};
-use crate::{BackupEntry, BackupName, Chain, ChainEntry, ChainReader, Context, Error, Part, Repository};
+use crate::{
+    BackupEntry, BackupName, BlobsForgotten, Chain, ChainEntry, ChainReader, Context, Error, Notice, Part, Repository,
+};
 use filestorage::transaction_before;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -47,7 +50,7 @@ pub fn plan_forget(
     Ok(plan(ctx, &repository, &survey, policy, wrong)?.into_iter().flatten().collect())
 }
 
-/// Removes what a policy does not keep; what became of each backup.
+/// Removes what a policy does not keep, and the blobs that no backup names then; what became of each backup.
 ///
 /// # Errors
 /// As those of [`plan_forget`]; [`Error::RepositoryLocked`]. What was removed until an error came is removed.
@@ -57,7 +60,7 @@ pub fn forget(
     policy: &Policy,
     wrong: &BTreeSet<BackupName>,
     wait: Duration,
-) -> Result<Vec<Fate>, Error> {
+) -> Result<(Vec<Fate>, BlobsForgotten), Error> {
     let repository = Repository::open(ctx.fs, dir)?;
     let lock = repository.lock(ctx, wait)?;
     let survey = reconcile(ctx, &repository, lock.as_deref())?;
@@ -70,7 +73,16 @@ pub fn forget(
             }
         }
     }
-    Ok(plan.into_iter().flatten().collect())
+    // Behind all else: what no list names any more is of no backup.
+    let blobs = match collect(ctx, &repository, &repository.survey()?) {
+        Err(error @ Error::Interrupted { .. }) => return Err(error),
+        Err(error) => {
+            ctx.notice(Notice::BlobsKept(error.to_string()));
+            BlobsForgotten::default()
+        }
+        Ok(blobs) => blobs,
+    };
+    Ok((plan.into_iter().flatten().collect(), blobs))
 }
 
 /// Removes what is to go of a chain; not if somebody reads it, or holds a file of it that cannot be used.

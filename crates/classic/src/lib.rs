@@ -12,7 +12,7 @@
 //! [`Interrupt`].
 
 mod backup;
-mod blob_dir;
+mod blobs;
 mod chain;
 mod clock;
 mod compare;
@@ -59,8 +59,8 @@ mod timeline;
 mod update;
 mod verify;
 
-pub use backup::{BackupOutcome, BackupRequest, backup};
-pub use blob_dir::BlobDir;
+pub use backup::{BackedUp, BackupOutcome, BackupRequest, backup};
+pub use blobs::{BlobCounts, BlobDir, BlobHash, BlobsBackedUp, BlobsForgotten, BlobsRequest, BlobsRestored, Revision, count_blobs};
 pub use chain::{Chain, DatState, Fault, Part, Tiling};
 pub use clock::Clock;
 pub use context::{Context, Interrupt};
@@ -80,7 +80,7 @@ pub use recover::{RecoverRequest, Target, recover};
 pub use repair::{ChainRepair, RepairPlan, plan_repair, repair};
 pub use report_file::{NOTES_NAME, ReportFile};
 pub use repository::Repository;
-pub use restore::{RestorePlan, RestoreRequest, plan_change, plan_restore, restore, verify_state};
+pub use restore::{RestorePlan, RestoreRequest, Restored, plan_change, plan_restore, restore, verify_state};
 pub use retention::{Period, Policy, Reason};
 pub use stamp::{Limit, Stamp};
 pub use state::{State, chain_states};

@@ -82,6 +82,8 @@ pub(crate) enum Companion {
     Removed(Stamp),
     /// `STAMP.tags`: the tags of that backup.
     Tags(Stamp),
+    /// `STAMP.blobs`: the blobs of that backup.
+    Blobs(Stamp),
 }
 
 impl Companion {
@@ -93,6 +95,7 @@ impl Companion {
             b".index" => Some(Companion::Index(stamp)),
             b".dat.removed" => Some(Companion::Removed(stamp)),
             b".tags" => Some(Companion::Tags(stamp)),
+            b".blobs" => Some(Companion::Blobs(stamp)),
             _ => None,
         }
     }
@@ -105,6 +108,7 @@ impl fmt::Display for Companion {
             Companion::Index(stamp) => write!(f, "{stamp}.index"),
             Companion::Removed(stamp) => write!(f, "{stamp}.dat.removed"),
             Companion::Tags(stamp) => write!(f, "{stamp}.tags"),
+            Companion::Blobs(stamp) => write!(f, "{stamp}.blobs"),
         }
     }
 }

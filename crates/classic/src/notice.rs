@@ -141,6 +141,28 @@ pub enum Notice {
         /// Why.
         why: WhyReplaced,
     },
+    /// A blob that a transaction names is not there.
+    BlobMissing(PathBuf),
+    /// The same, of so many others.
+    MoreBlobsMissing {
+        /// The blob directory.
+        dir: PathBuf,
+        /// How many.
+        count: usize,
+    },
+    /// A blob of a state that is restored was not there when it was to be backed up.
+    BlobNotBackedUp(PathBuf),
+    /// Blobs that no backup may name were not removed.
+    BlobsKept(String),
+    /// Blobs that a backup names are in no backup.
+    BlobsMissing {
+        /// The list.
+        path: PathBuf,
+        /// How many.
+        count: u64,
+    },
+    /// A list of blobs is damaged and is made anew.
+    BlobListAnew(String),
     /// Mode or owner of the replaced file could not be kept.
     AccessNotKept(PathBuf),
 }
@@ -290,6 +312,22 @@ impl fmt::Display for Notice {
             Notice::WrittenAsAWhole { path, why } => {
                 write!(f, "{} is written as a whole: {why}", path.display())
             }
+            Notice::BlobMissing(path) => {
+                write!(f, "{} is not there, though a transaction names it (removed by a pack?)", path.display())
+            }
+            Notice::MoreBlobsMissing { dir, count } => {
+                write!(f, "{}: {count} more blobs are not there", dir.display())
+            }
+            Notice::BlobNotBackedUp(path) => {
+                write!(f, "{} is in no backup: it was missing when its transaction was backed up", path.display())
+            }
+            Notice::BlobsKept(text) => {
+                write!(f, "no blob was removed, since it is not known which are needed: {text}")
+            }
+            Notice::BlobsMissing { path, count } => {
+                write!(f, "{}: {count} blobs were not there when they were to be backed up", path.display())
+            }
+            Notice::BlobListAnew(text) => write!(f, "{text}; it is made anew"),
             Notice::AccessNotKept(path) => {
                 write!(f, "{}: mode or owner could not be set as they were", path.display())
             }

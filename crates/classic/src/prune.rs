@@ -167,6 +167,7 @@ pub(crate) fn remove_data_file(
     publish::remove(ctx.fs, &repository.path_of(name))?;
     publish::remove(ctx.fs, &repository.index_path(name.stamp))?;
     publish::remove(ctx.fs, &repository.tags_path(name.stamp))?;
+    publish::remove(ctx.fs, &repository.blobs_path(name.stamp))?;
     Ok(())
 }
 

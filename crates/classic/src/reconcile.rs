@@ -93,6 +93,8 @@ fn sweep_after_python(ctx: &Context<'_>, repository: &Repository<'_>, survey: &S
     // Tags are given to what is there; a removal that was cut short may leave them.
     let lone = survey.lone_tags.iter().filter(|stamp| !listed.contains(stamp));
     let dead = dead.chain(lone.map(|stamp| (repository.tags_path(*stamp), Duration::ZERO)));
+    let lone = survey.lone_blobs.iter().filter(|stamp| !listed.contains(stamp));
+    let dead = dead.chain(lone.map(|stamp| (repository.blobs_path(*stamp), Duration::ZERO)));
     let mut removed = false;
     for (path, least_age) in dead.chain([(repository.python_draft_path(), PYTHON_DEAD)]) {
         if ctx.age(&path).is_some_and(|age| age >= least_age) && publish::remove(ctx.fs, &path)? {

@@ -16,8 +16,9 @@ use crate::reconcile::wait_for_a_line;
 use crate::replacing::Replacing;
 use crate::repository::Survey;
 use crate::selection::{Selection, Trust, select};
-use crate::update::{Change, Update, Updated, Wish, update};
-use crate::{Context, Error, Event, Limit, Notice, Repository, Stamp};
+use crate::update::{Update, Updated, Wish, update};
+use filestorage::Tid;
+use crate::{BlobsRequest, BlobsRestored, Context, Error, Event, Limit, Notice, Repository, Stamp, blobs};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use vfs::publish::Finished;
@@ -36,6 +37,8 @@ pub struct RecoverRequest {
     pub tell_sum: bool,
     /// Whether a database that is there is brought to that state in its place, and how.
     pub update: Option<Update>,
+    /// Where its blobs go, if they are to be recovered; with a file alone.
+    pub blobs: Option<BlobsRequest>,
 }
 
 /// Where the database goes.
@@ -46,12 +49,12 @@ pub enum Target<'a> {
     File(&'a Path),
 }
 
-/// Recovers the database as it was backed up at or before the limit; what became of the target.
+/// Recovers the database as it was backed up at or before the limit; what became of the blobs, if there were to be any.
 ///
 /// # Errors
 /// Whatever kept it from being complete. A target file is then as it was before; what went into a stream is
 /// not the database.
-pub fn recover(ctx: &Context<'_>, request: &RecoverRequest, target: Target<'_>) -> Result<Change, Error> {
+pub fn recover(ctx: &Context<'_>, request: &RecoverRequest, target: Target<'_>) -> Result<Option<BlobsRestored>, Error> {
     let repository = Repository::open(ctx.fs, &request.repository)?;
     let mut survey = repository.survey()?;
     let limit = survey.limit(request.date.as_deref())?;
@@ -69,7 +72,7 @@ pub fn recover(ctx: &Context<'_>, request: &RecoverRequest, target: Target<'_>) 
     tell_overtaken(ctx, &repository, &survey, &limit);
     let run = Run { ctx, request, repository: &repository, selection: &selection };
     match target {
-        Target::Stream(output) => run.to_stream(output).map(|()| Change::Written),
+        Target::Stream(output) => run.to_stream(output).map(|()| None),
         Target::File(path) => run.to_file(path),
     }
 }
@@ -134,16 +137,21 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn to_file(&self, path: &Path) -> Result<Change, Error> {
+    fn to_file(&self, path: &Path) -> Result<Option<BlobsRestored>, Error> {
         let replacing = Replacing::begin(self.ctx, self.repository, self.selection, path)?;
-        let change = match self.update(&replacing)? {
-            Some(Updated::Done(change)) => return Ok(change),
+        let blobs = self.request.blobs.as_ref().map(|request| {
+            let parts = self.selection.parts();
+            // All transactions of the last file are part of the state.
+            blobs::restore(self.ctx, self.repository, &parts, Some(Tid::new(u64::MAX)), request)
+        });
+        let blobs = blobs.transpose()?;
+        match self.update(&replacing)? {
+            Some(Updated::Done(_)) => return Ok(blobs),
             Some(Updated::Impossible(why)) => {
-                self.ctx.notice(Notice::WrittenAsAWhole { path: path.to_owned(), why: why.clone() });
-                Change::Replaced(why)
+                self.ctx.notice(Notice::WrittenAsAWhole { path: path.to_owned(), why });
             }
-            None => Change::Written,
-        };
+            None => {}
+        }
         if let Some(data_len) = self.selection.total_len() {
             let index_len = self.ctx.fs.meta(&self.index_source()).map_or(0, |meta| meta.len);
             replacing.check_space(data_len.saturating_add(index_len))?;
@@ -154,7 +162,7 @@ impl Run<'_> {
         let data = replacing.finish(draft)?;
         let index = self.draft_index(&replacing, &joined)?;
         replacing.swap(data, index)?;
-        Ok(change)
+        Ok(blobs)
     }
 
     /// Brings the database that is there to the state, if that was asked for. What no list vouches for is written as a

@@ -32,6 +32,8 @@ pub struct Survey {
     pub lone_indexes: Vec<Stamp>,
     /// Tags of a backup that is not there.
     pub lone_tags: Vec<Stamp>,
+    /// Lists of blobs of a backup that is not there.
+    pub lone_blobs: Vec<Stamp>,
     /// Chains whose removal has begun, and a later one is there that fits together.
     pub removing: Vec<Chain>,
     /// Chains whose removal had begun, but the one that they had to go for is not there: they count.
@@ -126,7 +128,7 @@ impl<'a> Repository<'a> {
     pub fn survey(&self) -> Result<Survey, Error> {
         let mut data = BTreeSet::new();
         let (mut dats, mut indexes, mut removing) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        let mut tags = BTreeSet::new();
+        let (mut tags, mut blobs) = (BTreeSet::new(), BTreeSet::new());
         for name in self.fs.list(&self.dir).map_err(vfs::Error::at(Op::List, &self.dir))? {
             if let Some(name) = BackupName::parse(&name) {
                 data.insert(name);
@@ -136,6 +138,7 @@ impl<'a> Repository<'a> {
                 Some(Companion::Index(stamp)) => drop(indexes.insert(stamp)),
                 Some(Companion::Removed(stamp)) => drop(removing.insert(stamp)),
                 Some(Companion::Tags(stamp)) => drop(tags.insert(stamp)),
+                Some(Companion::Blobs(stamp)) => drop(blobs.insert(stamp)),
                 None => {}
             }
         }
@@ -146,6 +149,7 @@ impl<'a> Repository<'a> {
         let mut survey = self.sort_into_chains(&data, &dats, &removing);
         survey.stale_markers = stale_markers;
         survey.part_with_removed(&removing);
+        survey.lone_blobs = blobs.difference(&data_stamps).copied().collect();
         survey.lone_tags = tags.difference(&data_stamps).copied().collect();
         survey.lone_indexes = indexes.difference(&data_stamps).copied().collect();
         survey.newest = newest;

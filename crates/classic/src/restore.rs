@@ -10,7 +10,9 @@ use crate::replacing::Replacing;
 use crate::selection::{Piece, Selection, Trust};
 use crate::timeline::{Found, Wanted, find};
 use crate::update::{Change, Update, Updated, Wish, plan_update, update};
-use crate::{BackupName, ChainReader, Context, Error, Event, Notice, Part, Repository};
+use crate::{
+    BackupName, BlobsRequest, BlobsRestored, ChainReader, Context, Error, Event, Notice, Part, Repository, blobs,
+};
 use filestorage::{Index, Metadata, TransactionHeader};
 use std::path::{Path, PathBuf};
 use vfs::Lock;
@@ -26,6 +28,19 @@ pub struct RestoreRequest {
     pub even_packed: bool,
     /// Whether a database that is there is brought to that state in its place, and how.
     pub update: Option<Update>,
+    /// Where its blobs go, if they are to be restored.
+    pub blobs: Option<BlobsRequest>,
+}
+
+/// What was restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// From what, and up to where.
+    pub plan: RestorePlan,
+    /// What became of the file.
+    pub change: Change,
+    /// What became of the blobs, if there were to be any.
+    pub blobs: Option<BlobsRestored>,
 }
 
 /// What a restore does, or would do.
@@ -69,7 +84,7 @@ pub fn plan_change(ctx: &Context<'_>, request: &RestoreRequest, target: &Path) -
     }
 }
 
-/// Restores a state into the file `target`, with its index; what was restored, and what became of the file.
+/// Restores a state into the file `target`, with its index, behind its blobs.
 ///
 /// # Errors
 /// [`Error::NotCovered`], [`Error::NoTransaction`], [`Error::PackedAway`]; whatever kept the database from being
@@ -78,25 +93,40 @@ pub fn restore(
     ctx: &Context<'_>,
     request: &RestoreRequest,
     target: &Path,
-) -> Result<(RestorePlan, Change), Error> {
+) -> Result<Restored, Error> {
     let repository = Repository::open(ctx.fs, &request.repository)?;
     let Chosen { found, lock: _reading } = Chosen::choose(ctx, &repository, request.wanted)?;
     let plan = plan(ctx, &repository, request, &found)?;
     let replacing = Replacing::begin(ctx, &repository, &selection(&found), target)?;
+    let blobs = request.blobs.as_ref().map(|request| {
+        blobs::restore(ctx, &repository, &found.parts, found.last_tid(), request)
+    });
+    let blobs = blobs.transpose()?;
+    let change = put_in_place(ctx, &repository, request, &found, &replacing)?;
+    Ok(Restored { plan, change, blobs })
+}
+
+fn put_in_place(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    request: &RestoreRequest,
+    found: &Found,
+    replacing: &Replacing<'_>,
+) -> Result<Change, Error> {
     let mut change = Change::Written;
     if let Some(how) = request.update.filter(|_| replacing.place.replaced.is_some()) {
-        match update(ctx, &repository, &replacing, &wish(&found), how)? {
-            Updated::Done(change) => return Ok((plan, change)),
+        match update(ctx, repository, replacing, &wish(found), how)? {
+            Updated::Done(change) => return Ok(change),
             Updated::Impossible(why) => change = Change::Replaced(why),
         }
     }
-    replacing.check_space(needed_len(&found))?;
+    replacing.check_space(needed_len(found))?;
     let mut draft = replacing.draft_data()?;
-    let index = join(ctx, &repository, &found, &mut |bytes| Ok(draft.append(bytes)?))?;
+    let index = join(ctx, repository, found, &mut |bytes| Ok(draft.append(bytes)?))?;
     let data = replacing.finish(draft)?;
-    let index = draft_index(ctx, &replacing, &index, found.end_pos)?;
+    let index = draft_index(ctx, replacing, &index, found.end_pos)?;
     replacing.swap(data, Some(index))?;
-    Ok((plan, change))
+    Ok(change)
 }
 
 /// Does all of a restore but the writing: every file that the state needs is read and verified, and what they hold is a

@@ -26,6 +26,14 @@ impl BlobLayout {
         }
     }
 
+    /// What the marker of a directory of this layout says.
+    pub fn marker(self) -> &'static str {
+        match self {
+            BlobLayout::Bushy => "bushy",
+            BlobLayout::Lawn => "lawn",
+        }
+    }
+
     /// The layout of a directory without a marker that has these names in it.
     pub fn without_marker<'n>(names: impl IntoIterator<Item = &'n [u8]>) -> BlobLayout {
         let is_empty = names.into_iter().all(|name| name.starts_with(b"."));

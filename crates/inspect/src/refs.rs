@@ -183,8 +183,7 @@ impl Looked {
         let file = files.binary_search(&(oid, tid));
         self.named.extend(file);
         let Ok(Some(bytes)) = self.reader.read(met)? else { return Ok(()) };
-        let class = ClassName::of_record(bytes);
-        if *class.module != *b"ZODB.blob" || *class.name != *b"Blob" {
+        if !ClassName::of_record(bytes).is_blob() {
             return Ok(());
         }
         self.summary.blobs_count += 1;

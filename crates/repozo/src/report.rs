@@ -70,6 +70,8 @@ pub(crate) fn verb_status(error: &Error) -> u8 {
         | Error::TargetExists { .. }
         | Error::TargetNotAFile { .. }
         | Error::TargetAhead { .. }
+        | Error::BlobDirNotEmpty { .. }
+        | Error::NoBlobs { .. }
         | Error::NotAReport { .. }
         | Error::NoSpace { .. }
         | Error::NothingToKeep
@@ -79,6 +81,11 @@ pub(crate) fn verb_status(error: &Error) -> u8 {
         Error::Problems { .. } => FOUND,
         error => exit_status(error),
     }
+}
+
+/// The exit status of a run that did what it was to do, but for so many blobs that are not there.
+pub(crate) fn status_of_missing(count: Option<u64>) -> u8 {
+    if count.unwrap_or(0) > 0 { FOUND } else { 0 }
 }
 
 /// Whether an error of a verification says that backups are not what they should be, and not that they cannot be had.

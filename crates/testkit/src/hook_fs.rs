@@ -111,9 +111,9 @@ impl Fs for HookFs {
         self.inner.list(dir)
     }
 
-    fn make_dir(&self, path: &Path, mode: u32) -> io::Result<()> {
+    fn make_dir(&self, path: &Path, grant: Grant) -> io::Result<()> {
         self.ask("make_dir", path)?;
-        self.inner.make_dir(path, mode)
+        self.inner.make_dir(path, grant)
     }
 
     fn remove_dir(&self, path: &Path) -> io::Result<()> {

@@ -163,12 +163,14 @@ fn changes_what_is_there_in_its_place(fs: &dyn Fs, dir: &Path) {
 #[expect(clippy::unwrap_used, reason = "a test suite speaks by panicking")]
 fn has_directories_between_which_files_move(fs: &dyn Fs, dir: &Path) {
     let (a, b) = (dir.join("dir.a"), dir.join("dir.b"));
+    let access = fs.meta(dir).unwrap().access;
+    let grant = Grant { mode: 0o755, gid: access.gid, uid: Some(access.uid) };
     for path in [&a, &b] {
-        fs.make_dir(path, 0o755).unwrap();
+        fs.make_dir(path, grant).unwrap();
         assert_eq!(fs.meta(path).unwrap().kind, FileKind::Dir);
-        assert_eq!(fs.make_dir(path, 0o755).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(fs.make_dir(path, grant).unwrap_err().kind(), ErrorKind::AlreadyExists);
     }
-    assert_eq!(fs.make_dir(&dir.join("absent/too"), 0o755).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(fs.make_dir(&dir.join("absent/too"), grant).unwrap_err().kind(), ErrorKind::NotFound);
     put(fs, &a.join("moving"), b"new");
     put(fs, &b.join("there"), b"old");
     fs.rename_over(&a.join("moving"), &b.join("there")).unwrap();

@@ -168,11 +168,11 @@ pub trait Fs: Send + Sync {
     /// Whatever the system says.
     fn list(&self, dir: &Path) -> io::Result<Vec<OsString>>;
 
-    /// Makes a directory with this mode, as far as the umask allows.
+    /// Makes a directory with this mode, as far as the umask allows, and for root with this owner and group.
     ///
     /// # Errors
     /// `AlreadyExists`, and whatever the system says.
-    fn make_dir(&self, path: &Path, mode: u32) -> io::Result<()>;
+    fn make_dir(&self, path: &Path, grant: Grant) -> io::Result<()>;
 
     /// Removes an empty directory.
     ///

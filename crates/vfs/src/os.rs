@@ -173,8 +173,12 @@ impl Fs for OsFs {
         again(|| list(dir))
     }
 
-    fn make_dir(&self, path: &Path, mode: u32) -> io::Result<()> {
-        std::fs::DirBuilder::new().mode(mode).create(path)
+    fn make_dir(&self, path: &Path, grant: Grant) -> io::Result<()> {
+        std::fs::DirBuilder::new().mode(grant.mode).create(path)?;
+        if let Some(uid) = grant.uid.filter(|_| nix::unistd::geteuid().is_root()) {
+            std::os::unix::fs::chown(path, Some(uid), Some(grant.gid))?;
+        }
+        Ok(())
     }
 
     fn remove_dir(&self, path: &Path) -> io::Result<()> {

@@ -184,7 +184,6 @@ pub enum Synced {
 
 impl Synced {
     /// How far both are.
-    #[must_use]
     pub fn and(self, other: Synced) -> Synced {
         if self == Synced::Yes { other } else { self }
     }

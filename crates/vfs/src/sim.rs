@@ -208,7 +208,7 @@ impl Fs for SimFs {
         Ok(disk.now.names_of(disk.now.find(dir)?)?.keys().cloned().collect())
     }
 
-    fn make_dir(&self, path: &Path, _mode: u32) -> io::Result<()> {
+    fn make_dir(&self, path: &Path, _grant: Grant) -> io::Result<()> {
         let mut disk = self.disk();
         let place = disk.now.place(path, false)?;
         if place.found.is_some() {

@@ -26,6 +26,8 @@ impl Run<'_> {
             }
         };
         if self.request.kill_old && !damaged {
+            // What older lists know of blobs is used for the new one.
+            self.back_up_blobs()?;
             self.kill_old(&part, extent)?;
         }
         Ok(BackupOutcome::Made(part))

@@ -88,7 +88,7 @@ impl Room {
     ) -> Result<(), Error> {
         let date = date.map(str::to_owned);
         let request =
-            RecoverRequest { repository: DIR.into(), date, with_verify, tell_sum: false, update: None };
+            RecoverRequest { repository: DIR.into(), date, with_verify, tell_sum: false, update: None, blobs: None };
         self.with(|ctx| recover(ctx, &request, target).map(|_| ()))
     }
 

@@ -36,6 +36,13 @@ impl<'d> ClassName<'d> {
         lines(names).map_or_else(Self::default, |(module, name, _)| Self::of(module, name))
     }
 
+    /// Whether it is that of blobs; subclasses of it do not exist.
+    ///
+    /// **Source:** `ZODB.blob.is_blob_record` of ZODB 6.4.
+    pub fn is_blob(&self) -> bool {
+        *self.module == *b"ZODB.blob" && *self.name == *b"Blob"
+    }
+
     pub(super) fn of(module: &'d [u8], name: &'d [u8]) -> ClassName<'d> {
         ClassName { module: Cow::Borrowed(module), name: Cow::Borrowed(name) }
     }

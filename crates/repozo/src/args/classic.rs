@@ -1,7 +1,7 @@
 //! The flags of Python's repozo, with its defaults, its order of checks and its messages.
 
 use super::getopt::{self, Spec, Value};
-use classic::{BackupRequest, QuickCheck, RecoverRequest, TargetCheck, Update, VerifyRequest};
+use classic::{BackupRequest, BlobsRequest, QuickCheck, RecoverRequest, TargetCheck, Update, VerifyRequest};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -58,6 +58,7 @@ enum Id {
     Force,
     Wait,
     Update,
+    Blobs,
     Version,
 }
 
@@ -69,7 +70,7 @@ const fn valued(id: Id, short: u8, long: &'static str) -> Spec<Id> {
     Spec { id, short: Some(short), long, value: Value::Required }
 }
 
-const SPECS: [Spec<Id>; 18] = [
+const SPECS: [Spec<Id>; 19] = [
     flag(Id::Backup, b'B', "backup"),
     flag(Id::Recover, b'R', "recover"),
     flag(Id::Verify, b'V', "verify"),
@@ -87,6 +88,7 @@ const SPECS: [Spec<Id>; 18] = [
     Spec { id: Id::Force, short: None, long: "force", value: Value::None },
     Spec { id: Id::Wait, short: None, long: "wait", value: Value::Required },
     Spec { id: Id::Update, short: None, long: "update", value: Value::None },
+    Spec { id: Id::Blobs, short: None, long: "blobs", value: Value::Required },
     Spec { id: Id::Version, short: None, long: "version", value: Value::None },
 ];
 
@@ -100,6 +102,7 @@ struct Given {
     date: Option<OsString>,
     output: Option<OsString>,
     wait: Option<OsString>,
+    blobs: Option<OsString>,
     /// Given, perhaps with a value.
     quick: Option<Option<OsString>>,
 }
@@ -127,6 +130,7 @@ pub fn parse(args: &[OsString]) -> Result<Invocation, ArgumentError> {
             Id::Date => given.date = value,
             Id::Output => given.output = value,
             Id::Wait => given.wait = value,
+            Id::Blobs => given.blobs = value,
             Id::Quick => given.quick = Some(value),
             flag => given.flags.push(flag),
         }
@@ -172,6 +176,7 @@ impl Given {
             force: self.has(Id::Force),
             wait: self.wait()?,
             tell_sums: self.has(Id::Verbose),
+            blobs: self.blobs.clone().map(PathBuf::from),
         })
     }
 
@@ -193,9 +198,19 @@ impl Given {
 
     fn recover(&self, repository: PathBuf) -> Result<RecoverRequest, ArgumentError> {
         let check = if self.quick_flag()? { TargetCheck::Quick } else { TargetCheck::Whole };
-        if self.has(Id::Update) && self.output.is_none() {
-            return Err(usage("--update needs --output"));
+        for (is_given, needs) in [
+            (self.has(Id::Update), "--update needs --output"),
+            (self.blobs.is_some(), "--blobs needs --output in recover mode"),
+        ] {
+            if is_given && self.output.is_none() {
+                return Err(usage(needs));
+            }
         }
+        let blobs = self.blobs.clone().map(|dir| BlobsRequest {
+            dir: dir.into(),
+            update: self.has(Id::Update),
+            quick: check == TargetCheck::Quick,
+        });
         Ok(RecoverRequest {
             repository,
             // What is not UTF-8 is no date, and is told as one that is not.
@@ -203,6 +218,7 @@ impl Given {
             with_verify: self.has(Id::WithVerify),
             tell_sum: self.has(Id::Verbose) && !self.has(Id::WithVerify),
             update: self.has(Id::Update).then_some(Update { check, keeps_unknown: false }),
+            blobs,
         })
     }
 

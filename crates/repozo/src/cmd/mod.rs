@@ -29,7 +29,7 @@ pub(crate) fn execute(
     }
     let ctx = Context { fs: session.fs, clock: session.clock, observer: &ui, interrupt: session.interrupt };
     match dispatch(&ctx, &invocation.action, stdout) {
-        Ok(()) => 0,
+        Ok(status) => status,
         Err(error) => {
             ui.line(&report::text(&error));
             report::exit_status(&error)
@@ -37,17 +37,18 @@ pub(crate) fn execute(
     }
 }
 
-fn dispatch(ctx: &Context<'_>, action: &Action, stdout: &mut dyn Write) -> Result<(), Error> {
-    match action {
-        Action::Backup(request) => classic::backup(ctx, request).map(|_| ()),
-        Action::Recover(request, Some(path)) => {
-            classic::recover(ctx, request, Target::File(path)).map(|_| ())
+fn dispatch(ctx: &Context<'_>, action: &Action, stdout: &mut dyn Write) -> Result<u8, Error> {
+    let missing_count = match action {
+        Action::Backup(request) => classic::backup(ctx, request)?.blobs.map(|blobs| blobs.missing_count),
+        Action::Recover(request, path) => {
+            let target = path.as_ref().map_or(Target::Stream(stdout), |path| Target::File(path));
+            classic::recover(ctx, request, target)?.map(|blobs| blobs.missing_count)
         }
-        Action::Recover(request, None) => classic::recover(ctx, request, Target::Stream(stdout)).map(|_| ()),
-        Action::Verify(request) => classic::verify(ctx, request),
+        Action::Verify(request) => classic::verify(ctx, request).map(|()| None)?,
         // Answered before anything is set up.
-        Action::Help | Action::Version => Ok(()),
-    }
+        Action::Help | Action::Version => None,
+    };
+    Ok(report::status_of_missing(missing_count))
 }
 
 /// Does what a verb says; the exit status.

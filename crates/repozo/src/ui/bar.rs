@@ -49,6 +49,7 @@ fn new_bar(phase: Phase, total_len: Option<u64>) -> ProgressBar {
         Phase::ReadingAgain => "reading again",
         Phase::Recovering => "recovering",
         Phase::Verifying => "verifying",
+        Phase::CopyingBlobs => "copying blobs",
         Phase::LookingInside => "reading",
     })
 }

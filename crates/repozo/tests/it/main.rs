@@ -7,6 +7,7 @@
 )]
 
 mod backups;
+mod blobs;
 mod cli;
 mod common;
 mod crash;

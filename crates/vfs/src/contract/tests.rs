@@ -115,8 +115,8 @@ impl Fs for Flawed {
         Ok(if self.has(Flaw::ListIsEmpty) { Vec::new() } else { names })
     }
 
-    fn make_dir(&self, path: &Path, mode: u32) -> io::Result<()> {
-        self.0.make_dir(path, mode)
+    fn make_dir(&self, path: &Path, grant: Grant) -> io::Result<()> {
+        self.0.make_dir(path, grant)
     }
 
     fn remove_dir(&self, path: &Path) -> io::Result<()> {

@@ -20,8 +20,8 @@ pub struct Batch<'fs> {
     fs: &'fs dyn Fs,
     /// The directory of the drafts, on the file system of all targets.
     drafts_dir: PathBuf,
-    /// The mode of directories that are made.
-    dir_mode: u32,
+    /// Mode and owner of directories that are made.
+    dirs: Grant,
     /// Whether each file is synced by itself: a few are not worth flushing what everybody else wrote.
     syncs_each: bool,
     /// The directories that got names.
@@ -45,8 +45,8 @@ impl<'fs> Batch<'fs> {
     ///
     /// # Errors
     /// The system's.
-    pub fn begin(fs: &'fs dyn Fs, drafts_dir: &Path, dir_mode: u32, count: usize) -> Result<Batch<'fs>, Error> {
-        match fs.make_dir(drafts_dir, dir_mode) {
+    pub fn begin(fs: &'fs dyn Fs, drafts_dir: &Path, dirs: Grant, count: usize) -> Result<Batch<'fs>, Error> {
+        match fs.make_dir(drafts_dir, dirs) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 for name in fs.list(drafts_dir).map_err(Error::at(Op::List, drafts_dir))? {
@@ -56,7 +56,7 @@ impl<'fs> Batch<'fs> {
             Err(error) => return Err(Error::new(Op::MakeDir, drafts_dir, error)),
         }
         let (drafts_dir, syncs_each) = (drafts_dir.to_owned(), count <= Self::FEW_COUNT);
-        Ok(Batch { fs, drafts_dir, dir_mode, syncs_each, touched: BTreeSet::new() })
+        Ok(Batch { fs, drafts_dir, dirs, syncs_each, touched: BTreeSet::new() })
     }
 
     /// A new draft of this name, mode 0600.
@@ -110,7 +110,7 @@ impl<'fs> Batch<'fs> {
     }
 
     fn make_dirs(&mut self, dir: &Path) -> Result<(), Error> {
-        match self.fs.make_dir(dir, self.dir_mode) {
+        match self.fs.make_dir(dir, self.dirs) {
             Ok(()) => {
                 self.touched.insert(parent_dir(dir).to_owned());
                 Ok(())
@@ -185,7 +185,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn begin(fs: &SimFs, count: usize) -> Batch<'_> {
-        Batch::begin(fs, Path::new("/drafts"), 0o755, count).unwrap()
+        let dirs = Grant { mode: 0o755, gid: 0, uid: None };
+        Batch::begin(fs, Path::new("/drafts"), dirs, count).unwrap()
     }
 
     fn fill(fs: &SimFs, count: usize) -> BTreeMap<PathBuf, Vec<u8>> {

@@ -340,7 +340,7 @@ fn a_file_that_moves_to_another_directory_lasts_there_when_that_is_synced() {
     image.make_dir(Path::new("/d")).unwrap();
     image.put(Path::new(NAME), b"abc", SystemTime::UNIX_EPOCH).unwrap();
     let fs = SimFs::on(image);
-    fs.make_dir(Path::new("/e"), 0o755).unwrap();
+    fs.make_dir(Path::new("/e"), crate::Grant { mode: 0o755, gid: 0, uid: None }).unwrap();
     fs.sync_dir(Path::new("/")).unwrap();
     fs.rename_over(Path::new(NAME), Path::new("/e/b")).unwrap();
     let places = |fs: &SimFs| -> BTreeSet<[bool; 2]> {

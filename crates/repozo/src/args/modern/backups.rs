@@ -36,6 +36,10 @@ pub struct RestoreArgs {
     /// The state behind this transaction, which has to be in the backups: 0x and hex digits.
     #[arg(long, value_name = "TID", value_parser = parse_tid)]
     pub tid: Option<Tid>,
+    /// Restore the blobs of that state, too, before the database, into this blob directory; it is made, or is empty, or is
+    /// completed with --update.
+    #[arg(long, value_name = "DIR", requires = "output")]
+    pub blobs: Option<PathBuf>,
     /// Also where a pack took objects of that state before it was backed up.
     #[arg(long)]
     pub even_packed: bool,
@@ -97,6 +101,9 @@ pub struct BackupArgs {
     /// Compress.
     #[arg(long)]
     pub gzip: bool,
+    /// Back up the blobs that the backups name and the repository lacks, too, from this blob directory.
+    #[arg(long, value_name = "DIR")]
+    pub blobs: Option<PathBuf>,
     /// Wait up to SECONDS for another run to end.
     #[arg(long, value_name = "SECONDS", default_value_t = 0, hide_default_value = true)]
     pub wait: u64,

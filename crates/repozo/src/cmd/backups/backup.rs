@@ -4,10 +4,10 @@ use crate::args::modern::BackupArgs;
 use crate::cmd::desk::Desk;
 use crate::cmd::failure::Failure;
 use crate::cmd::json_line::json_line;
-use crate::report::one_line;
+use crate::report::{one_line, status_of_missing};
 use crate::ui::figures::{bytes, count_of};
 use classic::plan::Decision;
-use classic::{BackupOutcome, BackupRequest, Context, Event, Observer, Part, QuickCheck, backup};
+use classic::{BackedUp, BackupOutcome, BackupRequest, BlobsBackedUp, Context, Event, Observer, Part, QuickCheck, backup};
 use serde_json::json;
 use std::ffi::OsString;
 use std::io::Write;
@@ -43,7 +43,7 @@ pub(super) fn run(args: &BackupArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Re
     let written = writeln!(out, "{told}").and_then(|()| out.flush());
     hook(args, desk, "--hook-after", args.hook_after.as_deref(), done.facts(args))?;
     written.map_err(Failure::Output)?;
-    Ok(0)
+    Ok(status_of_missing(done.blobs.map(|blobs| blobs.missing_count)))
 }
 
 fn make(args: &BackupArgs, desk: &Desk<'_>) -> Result<Done, Failure> {
@@ -54,11 +54,12 @@ fn make(args: &BackupArgs, desk: &Desk<'_>) -> Result<Done, Failure> {
         quick: args.quick.then(QuickCheck::default),
         gzip: args.gzip,
         wait: Duration::from_secs(args.wait),
+        blobs: args.blobs.clone(),
         ..BackupRequest::default()
     };
     let watching = Watching { observer: desk.ctx.observer, seen: Mutex::default() };
     let ctx = Context { observer: &watching, ..desk.ctx };
-    let outcome = backup(&ctx, &request)?;
+    let BackedUp { outcome, blobs } = backup(&ctx, &request)?;
     let seen = watching.seen.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut notes = Notes::load(desk, args.place.dir());
     notes.backup = Some(desk.now.timestamp());
@@ -68,7 +69,7 @@ fn make(args: &BackupArgs, desk: &Desk<'_>) -> Result<Done, Failure> {
         BackupOutcome::Nothing => None,
         BackupOutcome::Made(part) => Some(part),
     };
-    Ok(Done { part, reason: seen.reason, transaction_count: seen.transaction_count, length })
+    Ok(Done { part, reason: seen.reason, transaction_count: seen.transaction_count, length, blobs })
 }
 
 fn hook(
@@ -91,6 +92,7 @@ struct Done {
     reason: String,
     transaction_count: u64,
     length: Duration,
+    blobs: Option<BlobsBackedUp>,
 }
 
 impl Done {
@@ -103,6 +105,13 @@ impl Done {
     }
 
     fn text(&self) -> String {
+        match self.blobs {
+            None => self.database_text(),
+            Some(blobs) => format!("{}\n{}", self.database_text(), blobs_text(&blobs)),
+        }
+    }
+
+    fn database_text(&self) -> String {
         let Some(part) = self.part else { return "all is backed up".to_owned() };
         let seconds = self.length.as_secs_f64();
         #[expect(
@@ -134,6 +143,11 @@ impl Done {
                 "end_pos": self.part.map(|part| part.end_pos),
                 "transactions": self.transaction_count,
                 "seconds": self.length.as_secs_f64(),
+                "blobs": self.blobs.map(|blobs| blobs.count),
+                "blobs_len": self.blobs.map(|blobs| blobs.len),
+                "blobs_copied": self.blobs.map(|blobs| blobs.copied_count),
+                "blobs_copied_len": self.blobs.map(|blobs| blobs.copied_len),
+                "blobs_missing": self.blobs.map(|blobs| blobs.missing_count),
             }),
         )
     }
@@ -147,6 +161,18 @@ impl Done {
         }
         facts
     }
+}
+
+fn blobs_text(blobs: &BlobsBackedUp) -> String {
+    let BlobsBackedUp { copied_count, copied_len, count, len, missing_count } = *blobs;
+    let missing = if missing_count > 0 { format!(", {missing_count} missing") } else { String::new() };
+    format!(
+        "{} copied, {}; the chain has {}, {}{missing}",
+        count_of(copied_count, "blob", "blobs"),
+        bytes(copied_len),
+        count_of(count, "blob", "blobs"),
+        bytes(len)
+    )
 }
 
 /// An observer that keeps what the summary tells, and hands on all.

@@ -55,9 +55,9 @@ fn drill(args: &DrillArgs, desk: &Desk<'_>, found: &mut Found, out: &mut dyn Wri
     let target = scratch.path().join("Data.fs");
     let wanted = args.at.as_ref().map_or(Wanted::Newest, |moment| wanted(moment, &desk.now));
     let request =
-        RestoreRequest { repository: args.place.dir().to_owned(), wanted, even_packed: false, update: None };
+        RestoreRequest { repository: args.place.dir().to_owned(), wanted, even_packed: false, update: None, blobs: None };
     match restore(&desk.ctx, &request, &target) {
-        Ok((plan, _)) => tell_restored(args, desk, &plan, out).map_err(Failure::Output)?,
+        Ok(restored) => tell_restored(args, desk, &restored.plan, out).map_err(Failure::Output)?,
         Err(error) if is_finding(&error) => return tell_problem(args, &text(&error), out),
         Err(error) => return Err(error.into()),
     }
@@ -98,7 +98,7 @@ fn tell_restored(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     if args.json {
-        return writeln!(out, "{}", plan_json("restored", None, plan, &Change::Written));
+        return writeln!(out, "{}", plan_json("restored", None, plan, &Change::Written, None));
     }
     let last = plan.last.as_ref().map_or_else(
         || "without a transaction".to_owned(),

@@ -6,7 +6,7 @@ use crate::cmd::desk::Desk;
 use crate::cmd::failure::Failure;
 use crate::report::{LOCKED, NO_REPOSITORY, REFUSED, one_line, text, verb_status};
 use crate::ui::time::of_tid;
-use classic::{Change, Error, RestorePlan, RestoreRequest, Update, Wanted, restore};
+use classic::{Change, Error, RestorePlan, RestoreRequest, Restored, Update, Wanted, restore};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -67,9 +67,10 @@ impl Following<'_> {
             wanted: Wanted::Newest,
             even_packed: false,
             update: Some(Update { check: check(self.args.quick || self.has_begun), keeps_unknown: true }),
+            blobs: None,
         };
         match restore(&self.desk.ctx, &request, &self.args.output) {
-            Ok((plan, change)) => {
+            Ok(Restored { plan, change, .. }) => {
                 if change != Change::Unchanged || !self.has_begun {
                     self.tell(&plan, &change, out)?;
                 }
@@ -105,7 +106,7 @@ impl Following<'_> {
     fn tell(&self, plan: &RestorePlan, change: &Change, out: &mut dyn Write) -> Result<(), Failure> {
         let output = &self.args.output;
         let line = if self.args.json {
-            plan_json("restored", Some(output), plan, change).to_string()
+            plan_json("restored", Some(output), plan, change, None).to_string()
         } else {
             let done = match change {
                 Change::Written => "written as a whole".to_owned(),

@@ -10,7 +10,7 @@ use crate::ui::figures::{bytes, count_of};
 use crate::ui::table::table;
 use crate::ui::time::{of_stamp, utc_of_stamp};
 use classic::{
-    BackupName, Context, Fate, Part, Period, Policy, Reason, forget, inventory, plan_forget, verify_files,
+    BackupName, BlobsForgotten, Context, Fate, Part, Period, Policy, Reason, forget, inventory, plan_forget, verify_files,
 };
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -28,7 +28,7 @@ pub(super) fn run(args: &ForgetArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Re
     let mut fates = plan_forget(&desk.ctx, dir, &policy, &wrong)?;
     let removed_count = removed(&fates).count() as u64;
     let is_asked = !args.apply && !args.json && removed_count > 0 && desk.asks();
-    let mut is_done = args.apply;
+    let (mut is_done, mut blobs) = (args.apply, BlobsForgotten::default());
     if is_asked {
         write_text(&fates, false, desk, out).map_err(Failure::Output)?;
         out.flush().map_err(Failure::Output)?;
@@ -42,15 +42,23 @@ pub(super) fn run(args: &ForgetArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Re
         while prove_standing(&fates, desk, dir, &mut wrong)? {
             fates = plan_forget(&desk.ctx, dir, &policy, &wrong)?;
         }
-        fates = forget(&desk.ctx, dir, &policy, &wrong, Duration::from_secs(args.wait))?;
+        (fates, blobs) = forget(&desk.ctx, dir, &policy, &wrong, Duration::from_secs(args.wait))?;
     }
     let told = match (args.json, is_asked) {
-        (true, _) => write_json(&fates, is_done, out),
+        (true, _) => write_json(&fates, is_done, &blobs, out),
         (false, true) => writeln!(out, "{}", summary(&fates, is_done)),
         (false, false) => write_text(&fates, is_done, desk, out),
     };
-    told.map_err(Failure::Output)?;
+    told.and_then(|()| write_blobs(args, &blobs, out)).map_err(Failure::Output)?;
     Ok(0)
+}
+
+fn write_blobs(args: &ForgetArgs, blobs: &BlobsForgotten, out: &mut dyn Write) -> io::Result<()> {
+    if args.json || blobs.count == 0 {
+        return Ok(());
+    }
+    let count = count_of(blobs.count, "blob", "blobs");
+    writeln!(out, "removed {count} that no backup names any more, {}", bytes(blobs.len))
 }
 
 /// Before the first chain goes, the one that stands in for it is read, as far as it was not verified before: whether
@@ -132,7 +140,12 @@ fn summary(fates: &[Fate], is_done: bool) -> String {
     format!("{done} {what} of {}, {}{advice}", fates.len(), bytes(len))
 }
 
-fn write_json(fates: &[Fate], is_done: bool, out: &mut dyn Write) -> io::Result<()> {
+fn write_json(
+    fates: &[Fate],
+    is_done: bool,
+    blobs: &BlobsForgotten,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     for fate in fates {
         let name = fate.backup.part.name;
         let line = json!({
@@ -151,6 +164,8 @@ fn write_json(fates: &[Fate], is_done: bool, out: &mut dyn Write) -> io::Result<
         "backups": fates.len(),
         "removed": removed(fates).count(),
         "removed_len": removed_len,
+        "blobs_removed": blobs.count,
+        "blobs_removed_len": blobs.len,
     });
     writeln!(out, "{}", json_line("summary", summary))
 }

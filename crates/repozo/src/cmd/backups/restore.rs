@@ -3,11 +3,12 @@ use crate::cmd::desk::Desk;
 use crate::cmd::failure::Failure;
 use crate::cmd::inside::opened::wanted;
 use crate::cmd::json_line::json_line;
-use crate::report::one_line;
+use crate::report::{one_line, status_of_missing};
 use crate::ui::time::{of_tid, utc};
+use crate::ui::figures::{bytes, count_of};
 use classic::{
-    BackupName, Change, RestorePlan, RestoreRequest, TargetCheck, Update, Wanted, plan_change, plan_restore,
-    restore,
+    BackupName, BlobsRequest, BlobsRestored, Change, RestorePlan, RestoreRequest, Restored, TargetCheck, Update,
+    Wanted, plan_change, plan_restore, restore,
 };
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -28,20 +29,31 @@ pub(super) fn run(args: &RestoreArgs, desk: &Desk<'_>, out: &mut dyn Write) -> R
         },
         even_packed: args.even_packed,
         update: args.update.then_some(Update { check: check(args.quick), keeps_unknown: false }),
+        blobs: args.blobs.clone().map(|dir| BlobsRequest { dir, update: args.update, quick: args.quick }),
     };
-    let (plan, change) = match &args.output {
+    let Restored { plan, change, blobs } = match &args.output {
         Some(target) if !args.dry_run => restore(&desk.ctx, &request, target)?,
-        Some(target) => (plan_restore(&desk.ctx, &request)?, plan_change(&desk.ctx, &request, target)?),
-        None => (plan_restore(&desk.ctx, &request)?, Change::Written),
+        output => {
+            let plan = plan_restore(&desk.ctx, &request)?;
+            let change = output.as_ref().map(|target| plan_change(&desk.ctx, &request, target)).transpose()?;
+            Restored { plan, change: change.unwrap_or(Change::Written), blobs: None }
+        }
     };
     let message_type = if args.dry_run { "plan" } else { "restored" };
     let told = if args.json {
-        plan_json(message_type, args.output.as_deref(), &plan, &change).to_string()
+        plan_json(message_type, args.output.as_deref(), &plan, &change, blobs.as_ref()).to_string()
     } else {
-        plan_text(args, desk, &plan, &change)
+        plan_text(args, desk, &plan, &change) + &blobs.as_ref().map_or_else(String::new, blobs_text)
     };
     writeln!(out, "{told}").map_err(Failure::Output)?;
-    Ok(0)
+    Ok(status_of_missing(blobs.map(|blobs| blobs.missing_count)))
+}
+
+fn blobs_text(blobs: &BlobsRestored) -> String {
+    let BlobsRestored { count, len, written_count, missing_count } = *blobs;
+    let missing = if missing_count > 0 { format!(", {missing_count} missing") } else { String::new() };
+    let blobs = count_of(count, "blob", "blobs");
+    format!("\n{blobs}, {}, {written_count} of them written{missing}", bytes(len))
 }
 
 /// How a database that is there is compared.
@@ -131,6 +143,7 @@ pub(super) fn plan_json(
     output: Option<&Path>,
     plan: &RestorePlan,
     change: &Change,
+    blobs: Option<&BlobsRestored>,
 ) -> Value {
     let RestorePlan { files, read_len, data_len, last, next, is_packed } = plan;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -151,6 +164,10 @@ pub(super) fn plan_json(
             "change": change,
             "from_len": from_len,
             "why": why,
+            "blobs": blobs.map(|blobs| blobs.count),
+            "blobs_len": blobs.map(|blobs| blobs.len),
+            "blobs_written": blobs.map(|blobs| blobs.written_count),
+            "blobs_missing": blobs.map(|blobs| blobs.missing_count),
         }),
     )
 }

@@ -50,6 +50,7 @@ fn backup_args(profile: &Profile, place: RepositoryArgs, json: bool) -> BackupAr
         place,
         full: false,
         quick: false,
+        blobs: None,
         gzip: false,
         wait: 0,
         hook_before: None,

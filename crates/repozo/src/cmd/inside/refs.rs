@@ -5,7 +5,7 @@ use crate::cmd::desk::Desk;
 use crate::cmd::failure::Failure;
 use crate::cmd::json_line::json_line;
 use crate::report::one_line;
-use classic::{BlobDir, Context};
+use classic::{BlobDir, Context, Revision};
 use filestorage::{Oid, Tid};
 use inspect::{
     Amount, BadReference, BlobRevision, Dangling, ListBlobs, Reason, RefsFinding, RefsRequest, RefsSummary,
@@ -70,7 +70,7 @@ fn reason_word(reason: Reason) -> &'static str {
 
 /// Where the file of a blob is, or would be.
 fn blob_file(blobs: Option<&BlobDir>, oid: Oid, tid: Tid) -> String {
-    blobs.map_or_else(String::new, |dir| dir.file(oid, tid).display().to_string())
+    blobs.map_or_else(String::new, |dir| dir.file(Revision { oid, tid }).display().to_string())
 }
 
 fn finding_text(finding: &RefsFinding, blobs: Option<&BlobDir>) -> String {

@@ -1,5 +1,7 @@
 //! The files of blobs, as they lie in a blob directory.
 
+use super::Revision;
+use crate::place::with_suffix;
 use crate::{Context, Error};
 use filestorage::{BlobLayout, Oid, Tid};
 use std::io::{self, ErrorKind};
@@ -41,8 +43,30 @@ impl BlobDir {
     }
 
     /// The file of one revision.
-    pub fn file(&self, oid: Oid, tid: Tid) -> PathBuf {
+    pub fn file(&self, Revision { oid, tid }: Revision) -> PathBuf {
         self.dir.join(self.layout.dir_of(oid)).join(BlobLayout::file_of(tid))
+    }
+
+    /// As it was given.
+    pub fn path(&self) -> &Path {
+        &self.dir
+    }
+
+    /// How it is laid out.
+    pub fn layout(&self) -> BlobLayout {
+        self.layout
+    }
+
+    /// One with this layout, there or not.
+    pub(super) fn with_layout(dir: &Path, layout: BlobLayout) -> BlobDir {
+        BlobDir { dir: dir.to_owned(), layout }
+    }
+
+    /// The directory of the same layout whose name goes on with `suffix`, there or not.
+    pub(super) fn beside(&self, suffix: &str) -> BlobDir {
+        // Without the slash that its name may end with.
+        let dir: PathBuf = self.dir.components().collect();
+        BlobDir { dir: with_suffix(&dir, suffix), layout: self.layout }
     }
 
     /// The revisions of which there is a file, in order. What a pack removes meanwhile may be among them or not.

@@ -1,0 +1,44 @@
+//! Blobs in the repository. `docs/FORMAT-classic.md` describes the files.
+//!
+//! A blob is known by the oid and the tid of its record, and never changes. One copy of each lies in `blobs/`, and beside
+//! every backup that was made with blobs a list, `STAMP.blobs`, of those that its transactions name. A backup with blobs:
+//!
+//! | step | a crash leaves | healed by |
+//! |---|---|---|
+//! | the backup of the database, complete | a backup without a list | the next backup with blobs makes its list |
+//! | drafts of the blobs in `blobs/new`, all synced | the same, drafts | removed by the next one |
+//! | the blobs under their names, the directories synced | the same, blobs that no list names | copied again, or removed by `forget` |
+//! | the list under its name (**the commit point**) | the backup with its blobs | |
+//!
+//! So a list never names a blob that is not durable, and of a backup without a list nobody claims to have its blobs.
+
+mod back_up;
+mod collect;
+mod content;
+mod dir;
+mod gather;
+mod list;
+mod restore;
+mod store;
+mod verify;
+
+pub(crate) use back_up::back_up;
+pub use back_up::BlobsBackedUp;
+pub(crate) use collect::collect;
+pub use collect::{BlobCounts, BlobsForgotten, count_blobs};
+pub use content::BlobHash;
+pub use dir::BlobDir;
+pub(crate) use restore::restore;
+pub use restore::{BlobsRequest, BlobsRestored};
+pub(crate) use verify::verify;
+
+use filestorage::{Oid, Tid};
+
+/// One revision of a blob, in the order of lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Revision {
+    /// The object.
+    pub oid: Oid,
+    /// The transaction of the record that names it.
+    pub tid: Tid,
+}

@@ -1,0 +1,95 @@
+"""Databases with blobs, made and read by ZODB.
+
+    blobs.py make DIR LAYOUT            DIR/Data.fs and DIR/blobs
+    blobs.py grow DIR SEED COUNT        so many transactions that add, change and forget blobs
+    blobs.py undo DIR                   undoes the last transaction
+    blobs.py pack DIR KEEP_OLD          packs up to now; KEEP_OLD is 0 or 1
+    blobs.py read DATA BLOBS            what ZODB reads of each record of a blob, by oid and tid; null where it cannot
+"""
+import hashlib
+import json
+import os
+import random
+import sys
+import time
+
+import transaction
+import ZODB
+from ZODB.blob import Blob
+from ZODB.blob import is_blob_record
+from ZODB.FileStorage import FileStorage
+from ZODB.POSException import POSKeyError
+from ZODB.serialize import referencesf
+
+
+def storage_of(path, **more):
+    return FileStorage(os.path.join(path, 'Data.fs'), blob_dir=os.path.join(path, 'blobs'), **more)
+
+
+def make(path, layout):
+    # A storage that makes its file empties its blob directory: the layout is chosen behind that.
+    FileStorage(os.path.join(path, 'Data.fs')).close()
+    blob_dir = os.path.join(path, 'blobs')
+    os.mkdir(blob_dir)
+    with open(os.path.join(blob_dir, '.layout'), 'w') as marker:
+        marker.write(layout)
+    grow(path, '0', '3')
+    with open(os.path.join(blob_dir, '.layout')) as marker:
+        assert marker.read() == layout
+
+
+def content(rng):
+    # Some empty, some of several pieces of a buffer.
+    return rng.randbytes(rng.choice([0, 1, 100, 5000, 300_000]))
+
+
+def grow(path, seed, count):
+    rng = random.Random(int(seed))
+    db = ZODB.DB(storage_of(path))
+    connection = db.open()
+    root = connection.root()
+    for number in range(int(count)):
+        for name in {'blob-%d' % rng.randrange(6), 'new-%s-%d' % (seed, number)}:
+            if name not in root:
+                root[name] = Blob()
+            with root[name].open('w') as file:
+                file.write(content(rng))
+        if rng.random() < 0.3:
+            del root[rng.choice(sorted(root.keys()))]
+        # A record that is none of a blob and tells of one.
+        root['words'] = 'ZODB.blob Blob %d' % number
+        transaction.commit()
+    db.close()
+
+
+def undo(path):
+    db = ZODB.DB(storage_of(path))
+    db.undo(db.undoLog(0, 1)[0]['id'])
+    transaction.commit()
+    db.close()
+
+
+def pack(path, keep_old):
+    storage = storage_of(path, pack_keep_old=keep_old == '1')
+    storage.pack(time.time() + 1, referencesf)
+    storage.close()
+
+
+def read(data, blobs):
+    found = {}
+    storage = FileStorage(data, blob_dir=blobs, read_only=True)
+    for txn in storage.iterator():
+        for record in txn:
+            if record.data and is_blob_record(record.data):
+                name = '%s-%s' % (record.oid.hex(), record.tid.hex())
+                try:
+                    with open(storage.loadBlob(record.oid, record.tid), 'rb') as file:
+                        found[name] = hashlib.sha256(file.read()).hexdigest()
+                except POSKeyError:
+                    found[name] = None
+    storage.close()
+    return found
+
+
+if __name__ == '__main__':
+    print(json.dumps(globals()[sys.argv[1]](*sys.argv[2:])))

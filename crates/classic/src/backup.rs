@@ -21,8 +21,8 @@ use crate::reconcile::{line_of, reconcile, write_dat};
 use crate::repository::Survey;
 use crate::source::Source;
 use crate::{
-    BackupKind, BackupName, BlobsBackedUp, Chain, Context, DatLine, Error, Event, Fault, Limit, Notice, Part, QuickCheck,
-    Repository, Stamp, blobs, quick,
+    BackupKind, BackupName, BlobsBackedUp, Chain, Context, DatLine, Error, Event, Fault, Limit, Notice, Part,
+    QuickCheck, Repository, Stamp, blobs, quick,
 };
 use filestorage::{Extent, UnfinishedKind};
 use incremental::Increment;

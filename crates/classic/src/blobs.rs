@@ -15,6 +15,7 @@
 mod back_up;
 mod collect;
 mod content;
+mod counts;
 mod dir;
 mod gather;
 mod list;
@@ -22,11 +23,13 @@ mod restore;
 mod store;
 mod verify;
 
-pub(crate) use back_up::back_up;
 pub use back_up::BlobsBackedUp;
+pub(crate) use back_up::back_up;
+pub use collect::BlobsForgotten;
 pub(crate) use collect::collect;
-pub use collect::{BlobCounts, BlobsForgotten, count_blobs};
 pub use content::BlobHash;
+pub use counts::BlobCounts;
+pub(crate) use counts::count_blobs;
 pub use dir::BlobDir;
 pub(crate) use restore::restore;
 pub use restore::{BlobsRequest, BlobsRestored};

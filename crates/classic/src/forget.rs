@@ -15,7 +15,8 @@ use crate::reconcile::{line_of, reconcile, write_dat};
 use crate::repository::Survey;
 use crate::retention::{BackupFacts, ChainFacts, Policy, Reason, decide};
 use crate::{
-    BackupEntry, BackupName, BlobsForgotten, Chain, ChainEntry, ChainReader, Context, Error, Notice, Part, Repository,
+    BackupEntry, BackupName, BlobsForgotten, Chain, ChainEntry, ChainReader, Context, Error, Notice, Part,
+    Repository,
 };
 use filestorage::transaction_before;
 use std::collections::BTreeSet;

@@ -1,6 +1,7 @@
 //! What is in a repository, from its lists and the ends of its files: nothing is read through.
 
-use crate::{BackupName, Chain, ChainReader, Context, Error, Fault, Part, Repository, Stamp};
+use crate::blobs::count_blobs;
+use crate::{BackupName, BlobCounts, Chain, ChainReader, Context, Error, Fault, Part, Repository, Stamp};
 use filestorage::{Boundary, Tid, TransactionHeader, transaction_before};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -39,6 +40,8 @@ pub struct BackupEntry {
     pub tids: Option<(Tid, Tid)>,
     /// What is seen to be wrong with it, if anything is.
     pub problem: Option<String>,
+    /// Its blobs; `None` if it was made without them, or their list cannot be read.
+    pub blobs: Option<BlobCounts>,
 }
 
 impl Inventory {
@@ -72,6 +75,12 @@ impl ChainEntry {
     /// Bytes of the database that it has.
     pub fn data_len(&self) -> u64 {
         self.backups.last().map_or(0, |backup| backup.part.end_pos)
+    }
+
+    /// The blobs of all its backups; `None` if no backup has any list of them.
+    pub fn blobs(&self) -> Option<BlobCounts> {
+        let lists = self.backups.iter().filter_map(|backup| backup.blobs);
+        lists.reduce(BlobCounts::and)
     }
 
     /// Bytes of its files.
@@ -135,11 +144,13 @@ fn backup_entry(
         }
         tids_of(reader, &part)
     });
+    let blobs = count_blobs(ctx, repository, part.name.stamp).map_err(|error| error.to_string());
     BackupEntry {
         part,
         stored_len: stored_len.ok(),
         tids: tids.as_ref().ok().copied().flatten(),
-        problem: tids.err(),
+        problem: tids.err().or(blobs.as_ref().err().cloned()),
+        blobs: blobs.ok().flatten(),
     }
 }
 

@@ -60,7 +60,9 @@ mod update;
 mod verify;
 
 pub use backup::{BackedUp, BackupOutcome, BackupRequest, backup};
-pub use blobs::{BlobCounts, BlobDir, BlobHash, BlobsBackedUp, BlobsForgotten, BlobsRequest, BlobsRestored, Revision, count_blobs};
+pub use blobs::{
+    BlobCounts, BlobDir, BlobHash, BlobsBackedUp, BlobsForgotten, BlobsRequest, BlobsRestored, Revision,
+};
 pub use chain::{Chain, DatState, Fault, Part, Tiling};
 pub use clock::Clock;
 pub use context::{Context, Interrupt};

@@ -313,13 +313,21 @@ impl fmt::Display for Notice {
                 write!(f, "{} is written as a whole: {why}", path.display())
             }
             Notice::BlobMissing(path) => {
-                write!(f, "{} is not there, though a transaction names it (removed by a pack?)", path.display())
+                write!(
+                    f,
+                    "{} is not there, though a transaction names it (removed by a pack?)",
+                    path.display()
+                )
             }
             Notice::MoreBlobsMissing { dir, count } => {
                 write!(f, "{}: {count} more blobs are not there", dir.display())
             }
             Notice::BlobNotBackedUp(path) => {
-                write!(f, "{} is in no backup: it was missing when its transaction was backed up", path.display())
+                write!(
+                    f,
+                    "{} is in no backup: it was missing when its transaction was backed up",
+                    path.display()
+                )
             }
             Notice::BlobsKept(text) => {
                 write!(f, "no blob was removed, since it is not known which are needed: {text}")

@@ -17,8 +17,8 @@ use crate::replacing::Replacing;
 use crate::repository::Survey;
 use crate::selection::{Selection, Trust, select};
 use crate::update::{Update, Updated, Wish, update};
-use filestorage::Tid;
 use crate::{BlobsRequest, BlobsRestored, Context, Error, Event, Limit, Notice, Repository, Stamp, blobs};
+use filestorage::Tid;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use vfs::publish::Finished;
@@ -54,7 +54,11 @@ pub enum Target<'a> {
 /// # Errors
 /// Whatever kept it from being complete. A target file is then as it was before; what went into a stream is
 /// not the database.
-pub fn recover(ctx: &Context<'_>, request: &RecoverRequest, target: Target<'_>) -> Result<Option<BlobsRestored>, Error> {
+pub fn recover(
+    ctx: &Context<'_>,
+    request: &RecoverRequest,
+    target: Target<'_>,
+) -> Result<Option<BlobsRestored>, Error> {
     let repository = Repository::open(ctx.fs, &request.repository)?;
     let mut survey = repository.survey()?;
     let limit = survey.limit(request.date.as_deref())?;

@@ -11,7 +11,8 @@ use crate::selection::{Piece, Selection, Trust};
 use crate::timeline::{Found, Wanted, find};
 use crate::update::{Change, Update, Updated, Wish, plan_update, update};
 use crate::{
-    BackupName, BlobsRequest, BlobsRestored, ChainReader, Context, Error, Event, Notice, Part, Repository, blobs,
+    BackupName, BlobsRequest, BlobsRestored, ChainReader, Context, Error, Event, Notice, Part, Repository,
+    blobs,
 };
 use filestorage::{Index, Metadata, TransactionHeader};
 use std::path::{Path, PathBuf};
@@ -89,18 +90,15 @@ pub fn plan_change(ctx: &Context<'_>, request: &RestoreRequest, target: &Path) -
 /// # Errors
 /// [`Error::NotCovered`], [`Error::NoTransaction`], [`Error::PackedAway`]; whatever kept the database from being
 /// complete and sound. The target is then as it was before.
-pub fn restore(
-    ctx: &Context<'_>,
-    request: &RestoreRequest,
-    target: &Path,
-) -> Result<Restored, Error> {
+pub fn restore(ctx: &Context<'_>, request: &RestoreRequest, target: &Path) -> Result<Restored, Error> {
     let repository = Repository::open(ctx.fs, &request.repository)?;
     let Chosen { found, lock: _reading } = Chosen::choose(ctx, &repository, request.wanted)?;
     let plan = plan(ctx, &repository, request, &found)?;
     let replacing = Replacing::begin(ctx, &repository, &selection(&found), target)?;
-    let blobs = request.blobs.as_ref().map(|request| {
-        blobs::restore(ctx, &repository, &found.parts, found.last_tid(), request)
-    });
+    let blobs = request
+        .blobs
+        .as_ref()
+        .map(|request| blobs::restore(ctx, &repository, &found.parts, found.last_tid(), request));
     let blobs = blobs.transpose()?;
     let change = put_in_place(ctx, &repository, request, &found, &replacing)?;
     Ok(Restored { plan, change, blobs })

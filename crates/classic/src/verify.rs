@@ -8,7 +8,9 @@ use crate::part::PartStream;
 use crate::reconcile::wait_for_a_line;
 use crate::recover::hold;
 use crate::repository::Survey;
-use crate::{BackupName, Chain, Context, Error, Event, Fault, Limit, Part, Phase, Repository, VerifyProblem, blobs};
+use crate::{
+    BackupName, Chain, Context, Error, Event, Fault, Limit, Part, Phase, Repository, VerifyProblem, blobs,
+};
 use reading::Reading;
 use std::path::{Path, PathBuf};
 use vfs::Op;
@@ -109,7 +111,9 @@ impl Run<'_> {
         }
         let quick = self.request.quick;
         let (ctx, repository) = (self.ctx, self.repository);
-        blobs::verify(ctx, repository, survey, quick, &mut |error| self.problem(&VerifyProblem::File(error)))?;
+        blobs::verify(ctx, repository, survey, quick, &mut |error| {
+            self.problem(&VerifyProblem::File(error))
+        })?;
         self.ctx.tell(&Event::Ended);
         Ok(())
     }

@@ -3,9 +3,9 @@
 use super::content::Content;
 use super::dir::BlobDir;
 use super::gather::revisions_in;
-use super::list::{Counts, Entry, Head, ListReader, ListWriter, read_ends};
+use super::list::{Entry, Head, ListReader, ListWriter, read_ends};
 use super::store::Store;
-use super::Revision;
+use super::{BlobCounts, Revision};
 use crate::source::Source;
 use crate::{Context, Error, Event, Interrupt, Limit, Notice, Part, Phase, Repository};
 use filestorage::{Boundary, Magic};
@@ -50,8 +50,12 @@ pub(crate) fn back_up(
     let Some(chain) = survey.chain_at(&Limit::Newest) else { return Ok(BlobsBackedUp::default()) };
     let blob_dir = BlobDir::open(ctx, dir)?;
     let old_dir = blob_dir.beside(".old");
-    let lists: Vec<PathBuf> =
-        survey.chains.iter().flat_map(|chain| &chain.files).map(|name| repository.blobs_path(name.stamp)).collect();
+    let lists: Vec<PathBuf> = survey
+        .chains
+        .iter()
+        .flat_map(|chain| &chain.files)
+        .map(|name| repository.blobs_path(name.stamp))
+        .collect();
     let mut run = BackUp {
         ctx,
         repository,
@@ -267,7 +271,7 @@ impl BackUp<'_> {
         Ok(draft)
     }
 
-    fn count(&mut self, counts: Counts) {
+    fn count(&mut self, counts: BlobCounts) {
         self.done.count += counts.count;
         self.done.len += counts.len;
         self.done.missing_count += counts.missing_count;

@@ -1,7 +1,7 @@
 //! Which blobs no list names any more.
 
 use super::Revision;
-use super::list::{ListReader, read_ends};
+use super::list::ListReader;
 use super::store::Store;
 use crate::repository::Survey;
 use crate::{Context, Error, Repository};
@@ -82,38 +82,9 @@ fn named(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) -> Res
 fn names_in(ctx: &Context<'_>, dir: &Path) -> Result<Vec<String>, Error> {
     match ctx.fs.list(dir) {
         Ok(names) => Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect()),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(Vec::new()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(Vec::new())
+        }
         Err(error) => Err(vfs::Error::new(Op::List, dir, error).into()),
-    }
-}
-
-/// What the lists of blobs have in all, each backup by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct BlobCounts {
-    /// Blobs that its transactions name.
-    pub count: u64,
-    /// Their bytes.
-    pub len: u64,
-    /// Those whose file was not there.
-    pub missing_count: u64,
-}
-
-/// What the list of a backup's blobs says of itself; `None` where there is none.
-///
-/// # Errors
-/// [`Error::BlobList`], the system's.
-pub fn count_blobs(
-    ctx: &Context<'_>,
-    repository: &Repository<'_>,
-    stamp: crate::Stamp,
-) -> Result<Option<BlobCounts>, Error> {
-    match read_ends(ctx.fs, &repository.blobs_path(stamp)) {
-        Ok((_, counts)) => Ok(Some(BlobCounts {
-            count: counts.count,
-            len: counts.len,
-            missing_count: counts.missing_count,
-        })),
-        Err(Error::File(error)) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error),
     }
 }

@@ -1,8 +1,6 @@
 use super::Revision;
 use crate::{Context, Error};
-use filestorage::{
-    Boundary, RecordData, RecordHeader, Resolved, Scan, Step, TransactionHeader, resolve,
-};
+use filestorage::{Boundary, RecordData, RecordHeader, Resolved, Scan, Step, TransactionHeader, resolve};
 use pickle::record::ClassName;
 use std::path::Path;
 use vfs::{Head, Op, ReadAt};

@@ -11,8 +11,8 @@
 //! length and the BLAKE3 hash, or says that the file was not there. The last line counts the lines, their bytes and
 //! the missing ones, and has the hash of all that stands before it.
 
-use super::Revision;
 use super::content::{BlobHash, Content};
+use super::{BlobCounts, Revision};
 use crate::Error;
 use filestorage::{BlobLayout, Oid, Tid};
 use std::io::{BufRead, BufReader, Read};
@@ -42,18 +42,7 @@ pub(super) struct Entry {
     pub(super) content: Option<Content>,
 }
 
-/// What a list has in all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Counts {
-    /// Lines.
-    pub(super) count: u64,
-    /// Bytes of the blobs.
-    pub(super) len: u64,
-    /// Those whose file was not there.
-    pub(super) missing_count: u64,
-}
-
-impl Counts {
+impl BlobCounts {
     fn add(&mut self, entry: &Entry) {
         self.count += 1;
         match entry.content {
@@ -69,7 +58,7 @@ pub(super) struct ListReader {
     input: BufReader<Sequential>,
     head: Head,
     hasher: blake3::Hasher,
-    counts: Counts,
+    counts: BlobCounts,
     last: Option<Revision>,
 }
 
@@ -85,7 +74,7 @@ impl ListReader {
             input: BufReader::with_capacity(1 << 16, Sequential::new(file)),
             head: Head { start_pos: 0, end_pos: 0, layout: BlobLayout::Bushy },
             hasher: blake3::Hasher::new(),
-            counts: Counts::default(),
+            counts: BlobCounts::default(),
             last: None,
         };
         let line = list.line()?;
@@ -120,7 +109,7 @@ impl ListReader {
     ///
     /// # Errors
     /// Those of [`ListReader::next`].
-    pub(super) fn counts(mut self) -> Result<Counts, Error> {
+    pub(super) fn counts(mut self) -> Result<BlobCounts, Error> {
         while self.next()?.is_some() {}
         Ok(self.counts)
     }
@@ -157,7 +146,7 @@ impl ListReader {
 ///
 /// # Errors
 /// [`Error::BlobList`], the system's.
-pub(super) fn read_ends(fs: &dyn Fs, path: &Path) -> Result<(Head, Counts), Error> {
+pub(super) fn read_ends(fs: &dyn Fs, path: &Path) -> Result<(Head, BlobCounts), Error> {
     let head = ListReader::open(fs, path)?.head;
     let file = fs.open(path).map_err(vfs::Error::at(Op::Open, path))?;
     let len = file.len().map_err(vfs::Error::at(Op::Stat, path))?;
@@ -174,7 +163,7 @@ pub(super) fn read_ends(fs: &dyn Fs, path: &Path) -> Result<(Head, Counts), Erro
 pub(super) struct ListWriter<'fs> {
     draft: Draft<'fs>,
     hasher: blake3::Hasher,
-    counts: Counts,
+    counts: BlobCounts,
     text: String,
 }
 
@@ -185,7 +174,7 @@ impl<'fs> ListWriter<'fs> {
     pub(super) fn new(draft: Draft<'fs>, head: Head) -> ListWriter<'fs> {
         let layout = head.layout.marker();
         let text = format!("{MARK} {} {} {layout}\n", head.start_pos, head.end_pos);
-        ListWriter { draft, hasher: blake3::Hasher::new(), counts: Counts::default(), text }
+        ListWriter { draft, hasher: blake3::Hasher::new(), counts: BlobCounts::default(), text }
     }
 
     /// Appends a line, which comes behind the one before in the order of lists.
@@ -216,9 +205,9 @@ impl<'fs> ListWriter<'fs> {
     ///
     /// # Errors
     /// The system's.
-    pub(super) fn end(mut self) -> Result<(Draft<'fs>, Counts), Error> {
+    pub(super) fn end(mut self) -> Result<(Draft<'fs>, BlobCounts), Error> {
         self.write()?;
-        let Counts { count, len, missing_count } = self.counts;
+        let BlobCounts { count, len, missing_count } = self.counts;
         let end = format!("end {count} {len} {missing_count} {}\n", BlobHash::of(&self.hasher));
         self.draft.append(end.as_bytes())?;
         Ok((self.draft, self.counts))
@@ -242,10 +231,10 @@ fn parse_entry(line: &str) -> Option<Entry> {
     Some(Entry { revision: revision(oid, tid)?, content: Some(content) })
 }
 
-fn parse_end(line: &str) -> Option<(Counts, BlobHash)> {
+fn parse_end(line: &str) -> Option<(BlobCounts, BlobHash)> {
     let ["end", count, len, missing_count, hash] = words(line.strip_suffix('\n')?)? else { return None };
     let counts =
-        Counts { count: number(count)?, len: number(len)?, missing_count: number(missing_count)? };
+        BlobCounts { count: number(count)?, len: number(len)?, missing_count: number(missing_count)? };
     Some((counts, BlobHash::parse(hash)?))
 }
 

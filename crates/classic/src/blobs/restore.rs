@@ -61,7 +61,16 @@ pub(crate) fn restore(
     let access = ctx.fs.meta(dir.path()).map_err(vfs::Error::at(Op::Stat, dir.path()))?.access;
     let dirs = Grant { mode: 0o777, gid: access.gid, uid: Some(access.uid) };
     let batch = Batch::begin(ctx.fs, &dir.path().join(DRAFTS), dirs, count)?;
-    let mut run = Restoring { ctx, request, dir, access, store: Store::of(repository), batch, last, done: BlobsRestored::default() };
+    let mut run = Restoring {
+        ctx,
+        request,
+        dir,
+        access,
+        store: Store::of(repository),
+        batch,
+        last,
+        done: BlobsRestored::default(),
+    };
     ctx.tell(&Event::Began { phase: Phase::CopyingBlobs, total_len: None });
     for (list, _) in lists {
         run.list(list)?;
@@ -236,7 +245,9 @@ impl Copying<'_> {
     fn is_there(&self, path: &Path, wanted: Content) -> Result<bool, Error> {
         let file = match self.fs.open(path) {
             Ok(file) => file,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(false),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(false);
+            }
             Err(error) => return Err(vfs::Error::new(Op::Open, path, error).into()),
         };
         let len = file.len().map_err(vfs::Error::at(Op::Stat, path))?;

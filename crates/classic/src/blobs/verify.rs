@@ -34,7 +34,9 @@ pub(crate) fn verify(
                 if count > 0 {
                     ctx.notice(Notice::BlobsMissing { path: repository.blobs_path(name.stamp), count });
                 }
-                let there = entries.into_iter().filter_map(|entry| Some((entry.revision, entry.content?, name.stamp)));
+                let there = entries
+                    .into_iter()
+                    .filter_map(|entry| Some((entry.revision, entry.content?, name.stamp)));
                 known.extend(there);
             }
             Err(error) => each(error),
@@ -44,8 +46,10 @@ pub(crate) fn verify(
     known.dedup_by_key(|(revision, content, _)| (*revision, *content));
     for chunk in known.chunks(CHUNK_COUNT) {
         ctx.interrupt.check()?;
-        let found: Vec<Result<(), Error>> =
-            chunk.par_iter().map(|(revision, content, _)| check(ctx, &store, *revision, *content, quick)).collect();
+        let found: Vec<Result<(), Error>> = chunk
+            .par_iter()
+            .map(|(revision, content, _)| check(ctx, &store, *revision, *content, quick))
+            .collect();
         for (found, (_, content, stamp)) in found.into_iter().zip(chunk) {
             ctx.tell(&Event::Advanced(content.len));
             match found {
@@ -73,7 +77,13 @@ fn entries(ctx: &Context<'_>, repository: &Repository<'_>, stamp: Stamp) -> Resu
     Ok(entries)
 }
 
-fn check(ctx: &Context<'_>, store: &Store, revision: Revision, wanted: Content, quick: bool) -> Result<(), Error> {
+fn check(
+    ctx: &Context<'_>,
+    store: &Store,
+    revision: Revision,
+    wanted: Content,
+    quick: bool,
+) -> Result<(), Error> {
     let path = store.path(revision);
     let file = ctx.fs.open(&path).map_err(vfs::Error::at(Op::Open, &path))?;
     let len = file.len().map_err(vfs::Error::at(Op::Stat, &path))?;

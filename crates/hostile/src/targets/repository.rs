@@ -87,8 +87,14 @@ impl Room {
         target: Target<'_>,
     ) -> Result<(), Error> {
         let date = date.map(str::to_owned);
-        let request =
-            RecoverRequest { repository: DIR.into(), date, with_verify, tell_sum: false, update: None, blobs: None };
+        let request = RecoverRequest {
+            repository: DIR.into(),
+            date,
+            with_verify,
+            tell_sum: false,
+            update: None,
+            blobs: None,
+        };
         self.with(|ctx| recover(ctx, &request, target).map(|_| ()))
     }
 
@@ -101,7 +107,7 @@ impl Room {
     fn back_up(&self, request: BackupRequest) -> Result<BackupOutcome, Error> {
         self.clock.pass(Duration::from_secs(60));
         let request = BackupRequest { repository: DIR.into(), file: SOURCE.into(), ..request };
-        self.with(|ctx| backup(ctx, &request))
+        self.with(|ctx| backup(ctx, &request).map(|done| done.outcome))
     }
 
     /// A room of its own with the same files.

@@ -40,6 +40,8 @@ For -B / --backup:
                          older ones of the same database.
     --force              With -k: delete them also if nothing shows that they are
                          of the same database.
+    --blobs=DIR          Back up the blobs that the backups name, too, from the blob
+                         directory DIR, as far as the repository lacks them.
     --wait=SECONDS       Wait so long for another repozo in the repository to end.
 
 For -R / --recover:
@@ -53,6 +55,9 @@ For -R / --recover:
                          what was there is replaced at the very end. Without it the
                          database goes to standard output.
     -w / --with-verify   Check size and MD5 of every backup while reading it.
+    --blobs=DIR          Recover the blobs, too, into the blob directory DIR, before
+                         the database. It is made, or is empty, or is completed
+                         with --update.
     --update             Add to the database at FILE what it lacks, or cut off what it
                          has too much, if all else of it is as in the backups; if
                          not, replace it. With -Q only places are compared.

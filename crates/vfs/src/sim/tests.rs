@@ -345,7 +345,10 @@ fn a_file_that_moves_to_another_directory_lasts_there_when_that_is_synced() {
     fs.rename_over(Path::new(NAME), Path::new("/e/b")).unwrap();
     let places = |fs: &SimFs| -> BTreeSet<[bool; 2]> {
         let images = fs.wreck(fs.operation_count()).outcomes(100, 1);
-        images.iter().map(|image| [NAME, "/e/b"].map(|name| image.content(Path::new(name)).is_some())).collect()
+        images
+            .iter()
+            .map(|image| [NAME, "/e/b"].map(|name| image.content(Path::new(name)).is_some()))
+            .collect()
     };
     assert_eq!(places(&fs).len(), 4, "both, one of them, none");
     fs.sync_dir(Path::new("/e")).unwrap();

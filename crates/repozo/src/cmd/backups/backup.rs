@@ -7,7 +7,9 @@ use crate::cmd::json_line::json_line;
 use crate::report::{one_line, status_of_missing};
 use crate::ui::figures::{bytes, count_of};
 use classic::plan::Decision;
-use classic::{BackedUp, BackupOutcome, BackupRequest, BlobsBackedUp, Context, Event, Observer, Part, QuickCheck, backup};
+use classic::{
+    BackedUp, BackupOutcome, BackupRequest, BlobsBackedUp, Context, Event, Observer, Part, QuickCheck, backup,
+};
 use serde_json::json;
 use std::ffi::OsString;
 use std::io::Write;

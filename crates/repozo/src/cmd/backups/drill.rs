@@ -54,8 +54,13 @@ fn drill(args: &DrillArgs, desk: &Desk<'_>, found: &mut Found, out: &mut dyn Wri
         .map_err(|error| in_scratch(args, error))?;
     let target = scratch.path().join("Data.fs");
     let wanted = args.at.as_ref().map_or(Wanted::Newest, |moment| wanted(moment, &desk.now));
-    let request =
-        RestoreRequest { repository: args.place.dir().to_owned(), wanted, even_packed: false, update: None, blobs: None };
+    let request = RestoreRequest {
+        repository: args.place.dir().to_owned(),
+        wanted,
+        even_packed: false,
+        update: None,
+        blobs: None,
+    };
     match restore(&desk.ctx, &request, &target) {
         Ok(restored) => tell_restored(args, desk, &restored.plan, out).map_err(Failure::Output)?,
         Err(error) if is_finding(&error) => return tell_problem(args, &text(&error), out),

@@ -10,7 +10,8 @@ use crate::ui::figures::{bytes, count_of};
 use crate::ui::table::table;
 use crate::ui::time::{of_stamp, utc_of_stamp};
 use classic::{
-    BackupName, BlobsForgotten, Context, Fate, Part, Period, Policy, Reason, forget, inventory, plan_forget, verify_files,
+    BackupName, BlobsForgotten, Context, Fate, Part, Period, Policy, Reason, forget, inventory, plan_forget,
+    verify_files,
 };
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -140,12 +141,7 @@ fn summary(fates: &[Fate], is_done: bool) -> String {
     format!("{done} {what} of {}, {}{advice}", fates.len(), bytes(len))
 }
 
-fn write_json(
-    fates: &[Fate],
-    is_done: bool,
-    blobs: &BlobsForgotten,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+fn write_json(fates: &[Fate], is_done: bool, blobs: &BlobsForgotten, out: &mut dyn Write) -> io::Result<()> {
     for fate in fates {
         let name = fate.backup.part.name;
         let line = json!({

@@ -10,7 +10,7 @@ use crate::report::{FOUND, one_line};
 use crate::ui::figures::{bytes, count, count_of, length_of_time};
 use crate::ui::table::table;
 use crate::ui::time::{of_stamp, of_tid, seconds, utc, utc_of_stamp};
-use classic::{BackupEntry, ChainEntry, Inventory, inventory};
+use classic::{BackupEntry, BlobCounts, ChainEntry, Inventory, inventory};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
@@ -70,7 +70,12 @@ impl Listing<'_> {
             count_of(self.found.chains.len() as u64, "chain", "chains"),
             count_of(self.found.backups().count() as u64, "backup", "backups"),
             bytes(self.stored_len())
-        )
+        )?;
+        // Of older chains some are the same.
+        match self.found.newest().and_then(ChainEntry::blobs) {
+            Some(blobs) => writeln!(out, "{} in the newest chain", blobs_words(&blobs)),
+            None => Ok(()),
+        }
     }
 
     fn row(&self, backup: &BackupEntry) -> [String; 7] {
@@ -135,9 +140,21 @@ impl Listing<'_> {
                 "transactions": self.notes.transaction_count(&backup.part),
                 "verified": self.notes.verified(&backup.part).map(|time| time.to_string()),
                 "problem": backup.problem,
+                "blobs": backup.blobs.map(|blobs| blobs.count),
+                "blobs_len": backup.blobs.map(|blobs| blobs.len),
+                "blobs_missing": backup.blobs.map(|blobs| blobs.missing_count),
             }),
         )
     }
+}
+
+/// How many blobs, how large, and how many are missing.
+pub(super) fn blobs_words(blobs: &BlobCounts) -> String {
+    let missing = match blobs.missing_count {
+        0 => String::new(),
+        count => format!(", {count} missing"),
+    };
+    format!("{}, {}{missing}", count_of(blobs.count, "blob", "blobs"), bytes(blobs.len))
 }
 
 fn chain_json(chain: &ChainEntry) -> Value {
@@ -148,6 +165,9 @@ fn chain_json(chain: &ChainEntry) -> Value {
             "backups": chain.backups.len(),
             "len": chain.data_len(),
             "stored_len": chain.stored_len(),
+            "blobs": chain.blobs().map(|blobs| blobs.count),
+            "blobs_len": chain.blobs().map(|blobs| blobs.len),
+            "blobs_missing": chain.blobs().map(|blobs| blobs.missing_count),
             "first_tid": chain.first_tid().map(|tid| tid.to_string()),
             "last_tid": chain.last_tid().map(|tid| tid.to_string()),
             "problem": chain.fault.as_ref().map(ToString::to_string),

@@ -4,11 +4,11 @@ use crate::cmd::failure::Failure;
 use crate::cmd::inside::opened::wanted;
 use crate::cmd::json_line::json_line;
 use crate::report::{one_line, status_of_missing};
-use crate::ui::time::{of_tid, utc};
 use crate::ui::figures::{bytes, count_of};
+use crate::ui::time::{of_tid, utc};
 use classic::{
-    BackupName, BlobsRequest, BlobsRestored, Change, RestorePlan, RestoreRequest, Restored, TargetCheck, Update,
-    Wanted, plan_change, plan_restore, restore,
+    BackupName, BlobsRequest, BlobsRestored, Change, RestorePlan, RestoreRequest, Restored, TargetCheck,
+    Update, Wanted, plan_change, plan_restore, restore,
 };
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -35,7 +35,8 @@ pub(super) fn run(args: &RestoreArgs, desk: &Desk<'_>, out: &mut dyn Write) -> R
         Some(target) if !args.dry_run => restore(&desk.ctx, &request, target)?,
         output => {
             let plan = plan_restore(&desk.ctx, &request)?;
-            let change = output.as_ref().map(|target| plan_change(&desk.ctx, &request, target)).transpose()?;
+            let change =
+                output.as_ref().map(|target| plan_change(&desk.ctx, &request, target)).transpose()?;
             Restored { plan, change: change.unwrap_or(Change::Written), blobs: None }
         }
     };

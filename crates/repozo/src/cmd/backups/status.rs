@@ -2,6 +2,7 @@ mod facts;
 mod page;
 mod prometheus;
 
+use super::list::blobs_words;
 use super::notes::Notes;
 use crate::args::modern::{StatusArgs, StatusFormat};
 use crate::cmd::desk::Desk;
@@ -105,6 +106,7 @@ fn as_text(facts: &Facts, desk: &Desk<'_>) -> String {
         count_of(facts.backup_count, "backup", "backups"),
         bytes(facts.stored_len)
     ));
+    lines.extend(facts.blobs.as_ref().map(|blobs| format!("{} in the newest chain", blobs_words(blobs))));
     let never = match facts.unverified_count {
         0 => String::new(),
         count => format!("; never verified: {}", count_of(count, "backup", "backups")),
@@ -160,6 +162,9 @@ fn as_json(facts: &Facts) -> Value {
             "chains": facts.chain_count,
             "backups": facts.backup_count,
             "stored_len": facts.stored_len,
+            "blobs": facts.blobs.map(|blobs| blobs.count),
+            "blobs_len": facts.blobs.map(|blobs| blobs.len),
+            "blobs_missing": facts.blobs.map(|blobs| blobs.missing_count),
             "never_verified": facts.unverified_count,
             "verified": facts.verified.map(|time| time.to_string()),
             "drilled": facts.drilled.map(|time| time.to_string()),

@@ -68,8 +68,13 @@ fn of_state(
 ) -> Result<(), Error> {
     let Some(moment) = &args.at else { return Ok(()) };
     let wanted = wanted(moment, &desk.now);
-    let request =
-        RestoreRequest { repository: args.place.dir().to_owned(), wanted, even_packed: false, update: None, blobs: None };
+    let request = RestoreRequest {
+        repository: args.place.dir().to_owned(),
+        wanted,
+        even_packed: false,
+        update: None,
+        blobs: None,
+    };
     match verify_state(ctx, &request) {
         Err(error) if is_finding(&error) => {
             watching.note_problem(text(&error));

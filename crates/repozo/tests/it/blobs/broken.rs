@@ -26,8 +26,11 @@ fn verify_finds_whatever_is_wrong_with_a_blob_or_a_list() {
     let site = Site::new("bushy");
     site.backup(&[]);
     let stored = site.stored();
-    let small: Vec<_> = stored.iter().filter(|file| (1..200).contains(&file.metadata().unwrap().len())).collect();
-    let list = files_below(&site.repository()).into_iter().find(|file| file.extension().is_some_and(|end| end == "blobs"));
+    let small: Vec<_> =
+        stored.iter().filter(|file| (1..200).contains(&file.metadata().unwrap().len())).collect();
+    let list = files_below(&site.repository())
+        .into_iter()
+        .find(|file| file.extension().is_some_and(|end| end == "blobs"));
     let list = list.unwrap();
     let expect_found = |what: &str, name: &std::path::Path| {
         let ran = site.verify();
@@ -43,7 +46,9 @@ fn verify_finds_whatever_is_wrong_with_a_blob_or_a_list() {
             std::fs::write(file, &changed).unwrap();
             expect_found(&format!("byte {pos}"), file);
         }
-        for (what, changed) in [("cut", &bytes[..bytes.len() - 1]), ("emptied", b""), ("longer", &[&bytes[..], b"x"].concat())] {
+        for (what, changed) in
+            [("cut", &bytes[..bytes.len() - 1]), ("emptied", b""), ("longer", &[&bytes[..], b"x"].concat())]
+        {
             std::fs::remove_file(file).unwrap();
             std::fs::write(file, changed).unwrap();
             expect_found(what, file);
@@ -147,6 +152,6 @@ fn copy_dir(from: &std::path::Path, to: &std::path::Path) {
     std::fs::create_dir_all(to).unwrap();
     for name in testkit::names(from) {
         let (from, to) = (from.join(&name), to.join(&name));
-        if from.is_dir() { copy_dir(&from, &to) } else { drop(std::fs::copy(from, &to).unwrap()) }
+        if from.is_dir() { copy_dir(&from, &to) } else { std::fs::copy(from, &to).map(drop).unwrap() }
     }
 }

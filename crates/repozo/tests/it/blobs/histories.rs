@@ -51,7 +51,8 @@ fn any_transaction_restores_with_the_blobs_of_then() {
     site.zodb("grow", &["5", "6"]);
     site.backup(&[]);
     let all = site.blobs();
-    let tids: std::collections::BTreeSet<&str> = all.keys().map(|name| name.split('-').nth(1).unwrap()).collect();
+    let tids: std::collections::BTreeSet<&str> =
+        all.keys().map(|name| name.split('-').nth(1).unwrap()).collect();
     assert!(tids.len() > 6);
     for tid in &tids {
         let (ran, data, dir) = site.restore(&["--tid", &format!("0x{tid}")]);
@@ -74,9 +75,7 @@ fn the_tree_is_the_one_that_zodb_made() {
         let tree = |dir: &Path| -> Vec<(String, u32)> {
             let files = files_below(dir).into_iter().filter(|file| !file.starts_with(dir.join("tmp")));
             let mode = |file: &Path| file.metadata().unwrap().permissions().mode() & 0o777;
-            files
-                .map(|file| (file.strip_prefix(dir).unwrap().display().to_string(), mode(&file)))
-                .collect()
+            files.map(|file| (file.strip_prefix(dir).unwrap().display().to_string(), mode(&file))).collect()
         };
         assert_eq!(tree(&dir), tree(&site.path("blobs")));
         let mode = |dir: &Path| dir.metadata().unwrap().permissions().mode() & 0o777;
@@ -124,7 +123,11 @@ fn the_old_flags_back_up_and_recover_blobs_too() {
     ours(&site.clock, &args!["-R", "-r", &repository, "-o", &data, "--blobs", &dir]).expect_success();
     expect_all(&read(&data, &dir), &site.blobs(), "-R");
     let ran = ours(&site.clock, &args!["-R", "-r", &repository, "--blobs", &dir]);
-    assert!(ran.status == 1 && ran.stderr.ends_with("--blobs needs --output in recover mode\n"), "{}", ran.stderr);
+    assert!(
+        ran.status == 1 && ran.stderr.ends_with("--blobs needs --output in recover mode\n"),
+        "{}",
+        ran.stderr
+    );
 }
 
 /// What no backup names any more goes, and nothing else.

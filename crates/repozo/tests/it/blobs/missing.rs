@@ -7,7 +7,8 @@ use std::time::Duration;
 #[test]
 fn what_is_missing_is_told_and_tried_again() {
     let site = Site::new("bushy");
-    let victim = files_below(&site.path("blobs")).into_iter().find(|file| file.extension().is_some()).unwrap();
+    let victim =
+        files_below(&site.path("blobs")).into_iter().find(|file| file.extension().is_some()).unwrap();
     let aside = site.path("aside");
     std::fs::rename(&victim, &aside).unwrap();
     site.clock.pass(Duration::from_secs(60));
@@ -27,7 +28,10 @@ fn what_is_missing_is_told_and_tried_again() {
     // It is there again; nothing else is new.
     std::fs::rename(&aside, &victim).unwrap();
     let told = site.backup(&[]);
-    assert_eq!((&told["kind"], &told["blobs_copied"], &told["blobs_missing"]), (&"nothing".into(), &1.into(), &0.into()));
+    assert_eq!(
+        (&told["kind"], &told["blobs_copied"], &told["blobs_missing"]),
+        (&"nothing".into(), &1.into(), &0.into())
+    );
     let (ran, data, dir) = site.restore(&[]);
     ran.expect_success();
     expect_all(&read(&data, &dir), &site.blobs(), "complete");
@@ -42,7 +46,8 @@ fn what_a_pack_removed_is_taken_from_where_it_put_it() {
     // The database as it was when it was opened, and a pack that ends just behind that.
     std::fs::copy(site.path("Data.fs"), site.path("Before.fs")).unwrap();
     site.zodb("pack", &["1"]);
-    let words = args!["-B", "-r", site.repository(), "-f", site.path("Before.fs"), "--blobs", site.path("blobs")];
+    let words =
+        args!["-B", "-r", site.repository(), "-f", site.path("Before.fs"), "--blobs", site.path("blobs")];
     ours(&site.clock, &words).expect_success();
     let (ran, data, dir) = site.restore(&[]);
     ran.expect_success();
@@ -55,7 +60,8 @@ fn backups_that_were_made_without_blobs_get_them_by_the_next_run() {
     let site = Site::new("bushy");
     let plain = |words: &str| {
         site.clock.pass(Duration::from_secs(60));
-        ours(&site.clock, &args![words, "-r", site.repository(), "-f", site.path("Data.fs")]).expect_success();
+        ours(&site.clock, &args![words, "-r", site.repository(), "-f", site.path("Data.fs")])
+            .expect_success();
     };
     plain("-B");
     let (ran, ..) = site.restore(&[]);
@@ -77,7 +83,8 @@ fn backups_that_were_made_without_blobs_get_them_by_the_next_run() {
 #[test]
 fn a_blob_directory_that_is_none_is_refused() {
     let site = Site::new("bushy");
-    let words = |dir: &str| args!["backup", "-r", site.repository(), site.path("Data.fs"), "--blobs", site.path(dir)];
+    let words =
+        |dir: &str| args!["backup", "-r", site.repository(), site.path("Data.fs"), "--blobs", site.path(dir)];
     let ran = ours(&site.clock, &words("absent"));
     assert_eq!(ran.status, 1);
     assert!(ran.stderr.contains("absent"), "{}", ran.stderr);

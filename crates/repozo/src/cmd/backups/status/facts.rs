@@ -3,7 +3,7 @@ use super::super::problems;
 use super::super::timeline::moments;
 use crate::args::moment::Now;
 use crate::ui::figures::length_of_time;
-use classic::{ChainEntry, Inventory, Lag, Stamp};
+use classic::{BlobCounts, ChainEntry, Inventory, Lag, Stamp};
 use filestorage::Tid;
 use jiff::Timestamp;
 use std::time::{Duration, SystemTime};
@@ -23,6 +23,8 @@ pub(super) struct Facts {
     pub(super) chain_count: u64,
     pub(super) backup_count: u64,
     pub(super) stored_len: u64,
+    /// The blobs of the newest chain, if it has any.
+    pub(super) blobs: Option<BlobCounts>,
     /// The last verification that read all.
     pub(super) verified: Option<Timestamp>,
     pub(super) unverified_count: u64,
@@ -59,6 +61,7 @@ impl Facts {
             chain_count: found.chains.len() as u64,
             backup_count: found.backups().count() as u64,
             stored_len: found.chains.iter().map(ChainEntry::stored_len).sum(),
+            blobs: newest.and_then(ChainEntry::blobs),
             verified: notes.verify.as_ref().map(|run| run.time),
             unverified_count: found.backups().filter(|backup| notes.verified(&backup.part).is_none()).count()
                 as u64,
@@ -66,6 +69,12 @@ impl Facts {
             problems: problems(&found, notes, now),
             moments: moments(&found),
         };
+        // Somebody left --blobs out; the next backup with them makes up for it.
+        if facts.blobs.is_some()
+            && newest.and_then(|chain| chain.backups.last()).is_some_and(|last| last.blobs.is_none())
+        {
+            facts.problems.push("the newest backup was made without its blobs".to_owned());
+        }
         let times = [last_stamp.and_then(|stamp| stamp.time()), last_tid.and_then(time_of)];
         if times.into_iter().flatten().any(|time| time > latest_possible(now)) {
             facts.problems.push("the newest backup is of the future: a clock was wrong".to_owned());

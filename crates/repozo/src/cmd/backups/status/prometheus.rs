@@ -35,6 +35,13 @@ pub(super) fn metrics(dir: &Path, facts: &Facts) -> String {
         ("chains", "Full backups and what builds on them.", Some(facts.chain_count.to_string())),
         ("backups", "Backups, full and incremental.", Some(facts.backup_count.to_string())),
         ("stored_bytes", "Bytes of all backups.", Some(facts.stored_len.to_string())),
+        ("blobs", "Blobs of the newest chain.", facts.blobs.map(|blobs| blobs.count.to_string())),
+        ("blobs_bytes", "Their bytes.", facts.blobs.map(|blobs| blobs.len.to_string())),
+        (
+            "missing_blobs",
+            "Blobs that were not there when they were to be backed up.",
+            facts.blobs.map(|blobs| blobs.missing_count.to_string()),
+        ),
         (
             "never_verified_backups",
             "Backups that were never verified.",

@@ -1,0 +1,41 @@
+use super::list::read_ends;
+use crate::{Context, Error, Repository, Stamp};
+
+/// What lists of blobs have in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BlobCounts {
+    /// Blobs that its transactions name.
+    pub count: u64,
+    /// Their bytes.
+    pub len: u64,
+    /// Those whose file was not there.
+    pub missing_count: u64,
+}
+
+impl BlobCounts {
+    /// Those of both.
+    #[must_use]
+    pub fn and(self, other: BlobCounts) -> BlobCounts {
+        BlobCounts {
+            count: self.count + other.count,
+            len: self.len.saturating_add(other.len),
+            missing_count: self.missing_count + other.missing_count,
+        }
+    }
+}
+
+/// What the list of a backup's blobs says of itself; `None` where there is none.
+///
+/// # Errors
+/// [`Error::BlobList`], the system's.
+pub(crate) fn count_blobs(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    stamp: Stamp,
+) -> Result<Option<BlobCounts>, Error> {
+    match read_ends(ctx.fs, &repository.blobs_path(stamp)) {
+        Ok((_, counts)) => Ok(Some(counts)),
+        Err(Error::File(error)) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -21,6 +21,9 @@ pub struct Modern {
     /// Tell on standard error what is done.
     #[arg(short, long, global = true)]
     pub verbose: bool,
+    /// Say nothing when all went well: no bar, and no text of a verb that does something.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
     /// Show no bar, also on a terminal.
     #[arg(long, global = true)]
     pub no_progress: bool,

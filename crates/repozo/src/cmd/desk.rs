@@ -12,6 +12,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) ctx: Context<'a>,
     /// When it began.
     pub(crate) now: Now,
+    /// Whether nobody wants to hear that all went well.
+    pub(crate) is_quiet: bool,
     ui: &'a dyn Lines,
     ask: Option<Ask<'a>>,
     config_paths: &'a [PathBuf],
@@ -19,7 +21,7 @@ pub(crate) struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     /// One where `ui` is told what happens.
-    pub(crate) fn new<'s>(session: &'a Session<'a>, ui: &'a Ui<'s>) -> Desk<'a>
+    pub(crate) fn new<'s>(session: &'a Session<'a>, ui: &'a Ui<'s>, is_quiet: bool) -> Desk<'a>
     where
         's: 'a,
     {
@@ -28,6 +30,7 @@ impl<'a> Desk<'a> {
         Desk {
             ctx,
             now: Now { time: session.clock.now(), zone: session.zone.clone() },
+            is_quiet,
             ui,
             ask: session.ask,
             config_paths: &session.config_paths,

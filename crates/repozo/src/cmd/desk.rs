@@ -17,6 +17,8 @@ pub(crate) struct Desk<'a> {
     ui: &'a dyn Lines,
     ask: Option<Ask<'a>>,
     config_paths: &'a [PathBuf],
+    /// The repository, of the environment.
+    pub(crate) repository: Option<&'a Path>,
 }
 
 impl<'a> Desk<'a> {
@@ -34,6 +36,7 @@ impl<'a> Desk<'a> {
             ui,
             ask: session.ask,
             config_paths: &session.config_paths,
+            repository: session.repository.as_deref(),
         }
     }
 

@@ -59,10 +59,10 @@ fn examples(text: &str) -> Vec<(String, String)> {
 }
 
 /// In a directory with a database of ZODB's, `Data.fs`, and its backup of 14 November 2023, 22:40, in `backups`, each command
-/// of the pages prints what they say.
+/// of the pages prints what they say; the configuration of a page is `repozo.toml`.
 #[test]
 fn the_commands_of_the_pages_print_what_they_say() {
-    for page in ["RESTORE", "MONITORING", "RETENTION", "REPAIR"] {
+    for page in ["RESTORE", "MONITORING", "RETENTION", "REPAIR", "CONFIG"] {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
         std::fs::create_dir(path("backups")).unwrap();
@@ -70,16 +70,18 @@ fn the_commands_of_the_pages_print_what_they_say() {
         let clock = TestClock::at(1_700_001_600);
         ours(&clock, &args!["-B", "-r", path("backups"), "-f", path("Data.fs")]).expect_success();
         let text = std::fs::read_to_string(testkit::root().join(format!("docs/{page}.md"))).unwrap();
+        let configuration = text.split("```").find(|block| block.starts_with("\n[profile."));
+        std::fs::write(path("repozo.toml"), configuration.unwrap_or_default()).unwrap();
         let examples = examples(&text);
         assert!(!examples.is_empty(), "{page}");
         for (command, expected) in examples {
-            let words = command.strip_prefix("repozo ").unwrap_or_else(|| panic!("{page}: {command}"));
-            let ran = crate::common::binary()
-                .args(words.split(' '))
-                .current_dir(dir.path())
-                .env("TZ", "UTC")
-                .output()
-                .unwrap();
+            let (variable, words) =
+                command.split_once("repozo ").unwrap_or_else(|| panic!("{page}: {command}"));
+            let variable = variable.trim_end().split_once('=');
+            let mut run = crate::common::binary();
+            run.args(words.split(' ')).current_dir(dir.path()).env_remove("REPOZO_REPOSITORY");
+            run.env("TZ", "UTC").envs(variable);
+            let ran = run.output().unwrap();
             let printed = String::from_utf8(ran.stdout).unwrap() + str::from_utf8(&ran.stderr).unwrap();
             let expected: Vec<&str> = expected.trim_end().lines().collect();
             assert_eq!(printed.trim_end().lines().collect::<Vec<_>>(), expected, "{page}: {command}");

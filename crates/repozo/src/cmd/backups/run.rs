@@ -43,7 +43,7 @@ pub(super) fn show_config(
     out: &mut dyn Write,
 ) -> Result<u8, Failure> {
     let config = desk.config(args.config.as_deref())?;
-    out.write_all(config.shown().as_bytes()).map_err(Failure::Output)?;
+    out.write_all(config.shown(desk.repository).as_bytes()).map_err(Failure::Output)?;
     Ok(0)
 }
 

@@ -1,8 +1,10 @@
 //! The configuration: profiles, which say what is done again and again.
 
+mod shown;
+
 use crate::args::parse_duration;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use vfs::Fs;
@@ -114,8 +116,23 @@ impl Profile {
 /// All profiles, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Config {
-    /// Each with the file that it stands in.
-    pub profiles: BTreeMap<String, (PathBuf, Profile)>,
+    /// By name.
+    pub profiles: BTreeMap<String, Found>,
+    /// Where it was looked for, and whether there was a file.
+    pub files: Vec<(PathBuf, bool)>,
+}
+
+/// A profile, and where it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What it says.
+    pub profile: Profile,
+    /// The file that it stands in.
+    pub path: PathBuf,
+    /// The keys that stand there.
+    pub given: BTreeSet<String>,
+    /// The files whose profile of this name does not count.
+    pub replaces: Vec<PathBuf>,
 }
 
 impl Config {
@@ -131,7 +148,9 @@ impl Config {
             None => paths.to_vec(),
         };
         for path in all {
-            let Some(text) = read(fs, &path, named.is_some())? else { continue };
+            let text = read(fs, &path, named.is_some())?;
+            config.files.push((path.clone(), text.is_some()));
+            let Some(text) = text else { continue };
             config.add(&path, &text).map_err(|what| format!("{}: {what}", path.display()))?;
         }
         Ok(config)
@@ -145,7 +164,7 @@ impl Config {
         let known = self.profiles.keys().map(String::as_str);
         self.profiles
             .get(name)
-            .map(|(_, profile)| profile)
+            .map(|found| &found.profile)
             .ok_or_else(|| format!("there is no profile \"{}\"{}", name.escape_debug(), instead(name, known)))
     }
 
@@ -158,20 +177,20 @@ impl Config {
             let profiles = value.as_table().ok_or("profile is no table: write [profile.NAME]")?;
             for (name, value) in profiles {
                 let profile = profile(value).map_err(|what| format!("[profile.{name}]: {what}"))?;
-                self.profiles.insert(name.clone(), (path.to_owned(), profile));
+                self.insert(name, path, value, profile);
             }
         }
         Ok(())
     }
 
-    /// As it would be written into one file, each profile with where it stands.
-    pub fn shown(&self) -> String {
-        let shown = |(name, (path, profile)): (&String, &(PathBuf, Profile))| {
-            let text = toml::to_string(profile).unwrap_or_default();
-            let name = toml::Value::String(name.clone());
-            format!("# {}\n[profile.{name}]\n{text}", path.display())
-        };
-        self.profiles.iter().map(shown).collect::<Vec<_>>().join("\n")
+    fn insert(&mut self, name: &str, path: &Path, value: &toml::Value, profile: Profile) {
+        let given = value.as_table().map(|table| table.keys().cloned().collect()).unwrap_or_default();
+        let mut found = Found { profile, path: path.to_owned(), given, replaces: Vec::new() };
+        if let Some(mut old) = self.profiles.remove(name) {
+            found.replaces.append(&mut old.replaces);
+            found.replaces.push(old.path);
+        }
+        self.profiles.insert(name.to_owned(), found);
     }
 }
 
@@ -250,13 +269,46 @@ mod tests {
             max-age = "26h"
         "#;
         let config = parse(text).unwrap();
-        assert_eq!(parse(&config.shown()), Ok(config.clone()));
-        let shown = config.shown();
+        let shown = config.shown(None);
+        assert_eq!(parse(&shown), Ok(config.clone()));
         for key in KEYS {
             assert!(shown.contains(&format!("\n{key} = ")), "{key}");
         }
         assert!(config.profile("plone").unwrap().has_policy());
         assert!(!parse("[profile.a]\nquick = true").unwrap().profile("a").unwrap().has_policy());
+    }
+
+    #[test]
+    fn each_value_is_shown_with_where_it_comes_from() {
+        let mut config = Config::default();
+        config
+            .add(Path::new("/etc/r.toml"), "[profile.a]\ngzip = true\n[profile.b]\nrepository = \"/b\"")
+            .unwrap();
+        config.add(Path::new("/home/r.toml"), "[profile.a]\nquick = true").unwrap();
+        config.files = vec![("/etc/r.toml".into(), true), ("/x/r.toml".into(), false)];
+        let said = |shown: &str, line: &str| {
+            let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            assert!(shown.lines().any(|shown| words(shown) == words(line)), "{line}: {shown}");
+        };
+        let shown = config.shown(None);
+        for line in [
+            "# /etc/r.toml: read",
+            "# /x/r.toml: not there",
+            "# instead of all that /etc/r.toml says of it",
+            "quick = true # /home/r.toml",
+            "gzip = false # default",
+            "repository = \"/b\" # /etc/r.toml",
+        ] {
+            said(&shown, line);
+        }
+        let shown = config.shown(Some(Path::new("/of/environment")));
+        said(&shown, "# in the environment: REPOZO_REPOSITORY=/of/environment");
+        said(&shown, "repository = \"/of/environment\" # the environment; but not for repozo run");
+        said(
+            &shown,
+            "repository = \"/of/environment\" # the environment, before \"/b\" of /etc/r.toml; but not for repozo run",
+        );
+        assert!(parse(&shown).is_ok(), "{shown}");
     }
 
     #[test]

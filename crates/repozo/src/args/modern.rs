@@ -21,6 +21,9 @@ pub struct Modern {
     /// Tell on standard error what is done.
     #[arg(short, long, global = true)]
     pub verbose: bool,
+    /// Say nothing when all went well: no bar, and no text of a verb that does something.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
     /// Show no bar, also on a terminal.
     #[arg(long, global = true)]
     pub no_progress: bool,
@@ -132,7 +135,7 @@ pub enum Verb {
     /// For cron and timers. It stops at what fails; nothing is forgotten behind a backup that failed.
     #[command(after_help = "Example: repozo run -P plone")]
     Run(RunArgs),
-    /// Show the configuration as it was read, with the files that it stands in.
+    /// Show the configuration as it was read, and where each value comes from: a file, the environment, or nowhere.
     #[command(after_help = "Example: repozo show-config")]
     ShowConfig(ShowConfigArgs),
     /// Give a backup tags, for forget --keep-tag.

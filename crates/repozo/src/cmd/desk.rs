@@ -12,14 +12,18 @@ pub(crate) struct Desk<'a> {
     pub(crate) ctx: Context<'a>,
     /// When it began.
     pub(crate) now: Now,
+    /// Whether nobody wants to hear that all went well.
+    pub(crate) is_quiet: bool,
     ui: &'a dyn Lines,
     ask: Option<Ask<'a>>,
     config_paths: &'a [PathBuf],
+    /// The repository, of the environment.
+    pub(crate) repository: Option<&'a Path>,
 }
 
 impl<'a> Desk<'a> {
     /// One where `ui` is told what happens.
-    pub(crate) fn new<'s>(session: &'a Session<'a>, ui: &'a Ui<'s>) -> Desk<'a>
+    pub(crate) fn new<'s>(session: &'a Session<'a>, ui: &'a Ui<'s>, is_quiet: bool) -> Desk<'a>
     where
         's: 'a,
     {
@@ -28,9 +32,11 @@ impl<'a> Desk<'a> {
         Desk {
             ctx,
             now: Now { time: session.clock.now(), zone: session.zone.clone() },
+            is_quiet,
             ui,
             ask: session.ask,
             config_paths: &session.config_paths,
+            repository: session.repository.as_deref(),
         }
     }
 

@@ -3,6 +3,7 @@
 mod backups;
 mod desk;
 mod failure;
+mod hush;
 mod inside;
 mod json_line;
 mod paper;
@@ -14,6 +15,7 @@ use crate::{Session, report};
 use classic::{Context, Error, Target};
 use desk::Desk;
 use failure::Failure;
+use hush::Hush;
 use std::io::{BufWriter, Write};
 
 /// Does what is asked; the exit status.
@@ -58,15 +60,17 @@ pub(crate) fn execute_verb(
     stdout: &mut dyn Write,
     stderr: &mut (dyn Write + Send),
 ) -> u8 {
-    let Modern { verb, verbose, no_progress } = modern;
-    let ui = Ui::new(stderr, *verbose, session.is_terminal && !no_progress);
-    let desk = Desk::new(session, &ui);
+    let Modern { verb, verbose, quiet, no_progress } = modern;
+    let ui = Ui::new(stderr, *verbose, session.is_terminal && !no_progress && !quiet);
+    let desk = Desk::new(session, &ui, *quiet);
+    let hush = if *quiet { Hush::of(verb) } else { Hush::Nothing };
     let mut output = BufWriter::new(stdout);
     let done = match verb {
         Verb::Completion(args) => paper::completion(args, &mut output),
         Verb::Man(args) => paper::man(args, &mut output),
-        verb => inside::execute(verb, &desk, &mut output)
-            .unwrap_or_else(|| backups::execute(verb, &desk, &mut output)),
+        verb => hush.over(&mut output, |output| {
+            inside::execute(verb, &desk, output).unwrap_or_else(|| backups::execute(verb, &desk, output))
+        }),
     };
     let flushed = output.flush();
     match done.and_then(|status| flushed.map(|()| status).map_err(Failure::Output)) {

@@ -1,8 +1,10 @@
 use classic::{Event, Phase};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-const KNOWN: &str = "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec}, {eta} left";
-const UNKNOWN: &str = "{msg} {bytes} {bytes_per_sec}";
+// As wide as the terminal leaves room for: what is longer than a line is drawn as two.
+const KNOWN: &str =
+    "{msg} [{wide_bar}] {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec}, {eta} left";
+const UNKNOWN: &str = "{msg} {decimal_bytes} {decimal_bytes_per_sec}";
 
 /// A progress bar on standard error, while a long piece of work goes on.
 #[derive(Default)]

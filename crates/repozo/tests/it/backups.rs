@@ -7,6 +7,7 @@ mod forget;
 mod list;
 mod log;
 mod profile;
+mod quiet;
 mod repair;
 mod status;
 mod verify;

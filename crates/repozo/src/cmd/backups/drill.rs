@@ -24,7 +24,9 @@ import sys
 from ZODB.DB import DB
 from ZODB.FileStorage import FileStorage
 db = DB(FileStorage(sys.argv[1], read_only=True))
-print('ZODB opened it: %d objects, root %r' % (db.objectCount(), sorted(map(str, db.open().root()))))
+root = sorted(map(str, db.open().root()))
+if sys.argv[2] != 'quiet':
+    print('ZODB opened it: %d objects, root %r' % (db.objectCount(), root))
 db.close()
 ";
 /// ZODB reads all of the index, and no more of the database than it is asked for.
@@ -84,7 +86,8 @@ fn open(
 ) -> Result<bool, Failure> {
     // What was told so far comes first.
     out.flush().map_err(Failure::Output)?;
-    let words = [OsStr::new("-c"), OsStr::new(OPENS), target.as_os_str()];
+    let told = OsStr::new(if desk.is_quiet { "quiet" } else { "told" });
+    let words = [OsStr::new("-c"), OsStr::new(OPENS), target.as_os_str(), told];
     match Hook::of_program(python, &words, OPENS_TIMEOUT).run(&desk.ctx) {
         Ok(()) => Ok(true),
         Err(Failure::Command(what)) => tell_problem(args, &what, out).map(|()| false),

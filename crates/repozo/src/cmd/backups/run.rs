@@ -2,6 +2,7 @@ use super::{backup, forget, status};
 use crate::args::modern::{BackupArgs, ForgetArgs, RepositoryArgs, RunArgs, ShowConfigArgs, StatusArgs};
 use crate::cmd::desk::Desk;
 use crate::cmd::failure::Failure;
+use crate::cmd::hush::Hush;
 use crate::config::Profile;
 use std::io::Write;
 
@@ -17,17 +18,19 @@ pub(super) fn run(args: &RunArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Resul
         return Err(Failure::Command(what));
     };
     let place = || RepositoryArgs { repository: Some(repository.clone()), profile: None, config: None };
-    let done = backup::run(&backup_args(profile, place(), args.json), desk, out)?;
+    // Each step by itself: of a status that is wrong there is nothing to be seen in the summary of the backup.
+    let hush = if desk.is_quiet && !args.json { Hush::Success } else { Hush::Nothing };
+    let done = hush.over(out, |out| backup::run(&backup_args(profile, place(), args.json), desk, out))?;
     if done != 0 {
         return Ok(done);
     }
     if profile.has_policy() {
-        let done = forget::run(&forget_args(profile, place(), args.json), desk, out)?;
+        let done = hush.over(out, |out| forget::run(&forget_args(profile, place(), args.json), desk, out))?;
         if done != 0 {
             return Ok(done);
         }
     }
-    status::run(&status_args(profile, place(), args.json), desk, out)
+    hush.over(out, |out| status::run(&status_args(profile, place(), args.json), desk, out))
 }
 
 /// `repozo show-config`; the exit status.
@@ -40,7 +43,7 @@ pub(super) fn show_config(
     out: &mut dyn Write,
 ) -> Result<u8, Failure> {
     let config = desk.config(args.config.as_deref())?;
-    out.write_all(config.shown().as_bytes()).map_err(Failure::Output)?;
+    out.write_all(config.shown(desk.repository).as_bytes()).map_err(Failure::Output)?;
     Ok(0)
 }
 

@@ -104,9 +104,20 @@ fn arguments_go_before_the_environment_and_that_before_the_profile() {
     assert_eq!(run(&["list", "-P", "p"], Some(here.clone())), 0);
     assert_eq!(run(&["list", "-P", "p", "-r", here.to_str().unwrap()], Some(elsewhere.clone())), 0);
     assert_eq!(run(&["list", "-P", "q"], None), 2);
-    let shown = binary().arg("show-config").env("XDG_CONFIG_HOME", room.path("config")).output().unwrap();
-    let shown = String::from_utf8(shown.stdout).unwrap();
-    assert!(shown.contains("repozo.toml\n[profile.\"p\"]\n"), "{shown}");
+    let show = |environment: &str| {
+        let mut command = binary();
+        command.arg("show-config").env("XDG_CONFIG_HOME", room.path("config"));
+        let output = command.env("REPOZO_REPOSITORY", environment).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let origin = room.path("config/repozo.toml").display().to_string();
+    let (elsewhere, shown) = (elsewhere.display(), show(""));
+    assert!(shown.contains("\n[profile.\"p\"]\n") && shown.contains(&format!("# {origin}: read")), "{shown}");
+    let [file, environment] = [&shown, &show("/other")]
+        .map(|shown| shown.lines().find(|line| line.starts_with("repository = ")).unwrap().to_owned());
+    assert!(file.starts_with(&format!("repository = \"{elsewhere}\" ")) && file.ends_with(&origin), "{file}");
+    assert!(environment.starts_with("repository = \"/other\" "), "{environment}");
+    assert!(environment.contains(&format!("before \"{elsewhere}\" of {origin}")), "{environment}");
 }
 
 /// What is shipped is read as it is.

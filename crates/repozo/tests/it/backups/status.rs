@@ -163,6 +163,13 @@ fn the_page_shows_each_backup_and_needs_no_network() {
     );
     assert!(!written.contains("http:") && !written.contains("https:") && written.contains("All is well."));
     assert!(written.contains("prefers-color-scheme: dark"));
+    // On a narrow screen, too, a day stands with its hour.
+    let first = "2023-11-14 22:13:20+00:00";
+    assert!(written.contains(&format!("<span>{first}</span>")), "{written}");
+    assert!(
+        written.contains("<span class=\"label\">newest backup: </span><span class=\"time\">2023-"),
+        "{written}"
+    );
     std::fs::write(&page, b"somebody's own").unwrap();
     assert_eq!(room.verb("status", &["--html", page.to_str().unwrap()]).status, 4);
     assert_eq!(content(&page), b"somebody's own");

@@ -91,12 +91,14 @@ fn a_terminal_shows_a_bar_with_the_phase_and_is_clean_at_the_end() {
     for (line, phase) in LONG_LINES {
         let mut command = Command::new(python());
         command.arg("-c").arg(SPAWN).env("TERM", "xterm");
-        command.arg("sh").arg("-c").arg("stty cols 100 rows 24; exec \"$0\" \"$@\"");
+        command.arg("sh").arg("-c").arg("stty cols 80 rows 24; exec \"$0\" \"$@\"");
         command.arg(env!("CARGO_BIN_EXE_repozo")).args(site.args(line));
         let output = command.stdin(Stdio::null()).output().unwrap();
         let screen = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{line}: {screen}");
         assert!(screen.contains(phase), "{line}: {screen:?}");
+        // A bar that is wider than the terminal takes two lines, and the cursor goes up.
+        assert!(!screen.contains("\u{1b}[1A"), "{line}: {screen:?}");
         // The last thing that was done to the bar is to erase it.
         assert!(screen.ends_with("\u{1b}[2K"), "{line}: {screen:?}");
     }

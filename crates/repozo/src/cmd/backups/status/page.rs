@@ -14,14 +14,15 @@ pub(super) const MARK: &str = "<!DOCTYPE html><html lang=\"en\" data-by=\"repozo
 
 const STYLE: &str = "
 :root { color-scheme: light dark; --ink: #1d2733; --soft: #5a6878; --line: #dde3ea; --ground: #fff; --full: #2f6fb2; --more: #9dbfe2; --bad: #b3261e; --good: #1e7d45 }
-@media (prefers-color-scheme: dark) { :root { --ink: #dfe6ee; --soft: #94a3b5; --line: #2c3744; --ground: #12181f; --full: #6fa8e0; --more: #37618c; --bad: #ff8a80; --good: #6fd39b } }
+@media (prefers-color-scheme: dark) { :root { --ink: #dfe6ee; --soft: #94a3b5; --line: #2c3744; --ground: #12181f; --full: #7db4ea; --more: #44739f; --bad: #ff8a80; --good: #6fd39b } }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 1.5rem auto; max-width: 50rem; padding: 0 1rem; color: var(--ink); background: var(--ground) }
 h1 { font-size: 1.25rem; margin: 0 0 .5rem; overflow-wrap: anywhere } p { margin: .25rem 0; overflow-wrap: anywhere }
-.verdict { font-weight: 600; color: var(--good) } .verdict.bad, .problem { color: var(--bad) }
+.verdict { font-weight: 600; color: var(--good) } .verdict.bad, .problem { color: var(--bad) } .label { color: var(--soft) } .time { white-space: nowrap }
+.problem { border-left: .2rem solid; padding-left: .6rem } .problem .label { color: inherit }
 svg { width: 100%; height: 4.5rem; margin-top: 1rem; display: block } .axis { stroke: var(--line) }
 .full { fill: var(--full) } .more { fill: var(--more) } .ends { display: flex; justify-content: space-between }
-.ends, .note { color: var(--soft); font-size: .85rem }
-.key { display: inline-block; width: .7rem; height: .7rem; margin: 0 .3rem 0 .8rem; border-radius: .1rem }
+.ends, .note { color: var(--soft); font-size: .85rem } .keys span + span { margin-left: 1rem }
+.key { display: inline-block; width: .7rem; height: .7rem; margin-right: .35rem; border-radius: .1rem }
 ";
 
 /// The page of the repository in `dir`.
@@ -39,13 +40,33 @@ pub(super) fn of(dir: &Path, facts: &Facts, desk: &Desk<'_>) -> String {
             h1 { (dir.display()) }
             p.verdict.bad[!is_well] { @if is_well { "All is well." } @else { "Something is wrong." } }
             @for line in text.lines() {
-                p.problem[line.starts_with("problem: ")] { (line) }
+                p.problem[line.starts_with("problem: ")] { (labelled(line)) }
             }
             (timeline(facts, desk))
             p.note { "As of " (seconds(desk.now.timestamp(), &desk.now.zone)) "." }
         }
     };
     format!("{MARK}{}</html>\n", body.into_string())
+}
+
+/// A line, and apart from it what it is about.
+fn labelled(line: &str) -> Markup {
+    let (label, value) = line.split_at(line.find(": ").map_or(0, |pos| pos + 2));
+    html! { @if !label.is_empty() { span.label { (label) } } (kept_together(value)) }
+}
+
+/// A text whose days are not torn from their hours at the end of a line.
+fn kept_together(text: &str) -> Markup {
+    let is_day = |word: &str| word.len() == 10 && word.as_bytes()[4] == b'-';
+    let mut words = text.split(' ').peekable();
+    html! {
+        @while let Some(word) = words.next() {
+            @if is_day(word) && words.peek().is_some() {
+                span.time { (word) " " (words.next().unwrap_or_default()) }
+            } @else { (word) }
+            @if words.peek().is_some() { " " }
+        }
+    }
 }
 
 /// Every backup at its time, from the first one to now; fulls are taller.
@@ -70,6 +91,9 @@ fn timeline(facts: &Facts, desk: &Desk<'_>) -> Markup {
             }
         }
         div.ends { span { (of_stamp(*first_stamp, &desk.now.zone)) } span { "now" } }
-        p.note { span.key style="background: var(--full)" {} "full" span.key style="background: var(--more)" {} "increment" }
+        p.note.keys {
+            span { i.key style="background: var(--full)" {} "full" }
+            span { i.key style="background: var(--more)" {} "increment" }
+        }
     }
 }

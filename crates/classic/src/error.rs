@@ -343,6 +343,12 @@ pub enum Error {
         /// Its lock file.
         lock: PathBuf,
     },
+    /// Somebody wrote to the target while it was changed in its place.
+    #[error("{} was written to by somebody else meanwhile (a server that opened it by another name?); it was left as it is: check it", path.display())]
+    TargetChanged {
+        /// The database.
+        path: PathBuf,
+    },
     /// What would be lost is in no backup.
     #[error(
         "{} has {}, which no backup has: was it put into service? nothing was changed; repozo restore puts a state of \

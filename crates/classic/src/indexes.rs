@@ -158,7 +158,7 @@ pub(crate) struct Growth<'a> {
 ///
 /// # Errors
 /// What the system says of the writing.
-fn draft_merged<'fs>(
+pub(crate) fn draft_merged<'fs>(
     ctx: &Context<'fs>,
     previous: &Path,
     growth: &Growth<'_>,

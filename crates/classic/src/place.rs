@@ -3,7 +3,7 @@ use crate::{Context, Error, Event, Notice, Repository, reconcile};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use vfs::publish::{self, parent_dir};
-use vfs::{Access, FileKind, Lock, LockKind, Op};
+use vfs::{Access, FileKind, Grant, Lock, LockKind, Op};
 
 /// Where a database goes, links followed.
 pub(crate) struct Place {
@@ -71,7 +71,34 @@ impl Place {
         };
         let names = self.names.iter().map(|name| with_suffix(name, ".lock"));
         let servers: Result<Vec<_>, Error> = names.map(|name| self.lock_server(ctx, name)).collect();
-        Ok(PlaceLocks { dir: lock, _servers: servers? })
+        Ok(PlaceLocks { dir: lock, servers: servers? })
+    }
+
+    /// Keeps servers out that have no lock file yet, of whatever name of the file, until the locks are dropped: files that are
+    /// changed in their place must not be opened meanwhile. The lock files stay, as those of servers do.
+    ///
+    /// # Errors
+    /// [`Error::TargetInUse`], the system's.
+    pub(crate) fn lock_out(&self, ctx: &Context<'_>, locks: &mut PlaceLocks) -> Result<(), Error> {
+        for (name, held) in self.names.iter().zip(&mut locks.servers) {
+            if held.is_some() {
+                continue;
+            }
+            let path = with_suffix(name, ".lock");
+            match ctx.fs.create(&path) {
+                Ok(mut file) => {
+                    // Whoever may write the database has to be able to lock it.
+                    if let Some(access) = self.replaced {
+                        file.set_access(Grant::like(access)).map_err(vfs::Error::at(Op::SetAccess, &path))?;
+                    }
+                    file.close().map_err(vfs::Error::at(Op::Close, &path))?;
+                }
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(vfs::Error::new(Op::Create, &path, error).into()),
+            }
+            *held = self.lock_server(ctx, path)?;
+        }
+        Ok(())
     }
 
     /// The lock that ZODB holds while it has the database open for writing.
@@ -111,7 +138,8 @@ impl Place {
 pub(crate) struct PlaceLocks {
     /// `None` where the file system cannot lock a directory.
     dir: Option<Box<dyn Lock>>,
-    _servers: Vec<Option<Box<dyn Lock>>>,
+    /// One for each name; `None` where there is no lock file, or none can be locked.
+    servers: Vec<Option<Box<dyn Lock>>>,
 }
 
 /// A path and every one that its links lead through; the last is no link, there or not.

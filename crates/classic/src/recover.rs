@@ -142,14 +142,14 @@ impl Run<'_> {
     }
 
     fn to_file(&self, path: &Path) -> Result<Option<BlobsRestored>, Error> {
-        let replacing = Replacing::begin(self.ctx, self.repository, self.selection, path)?;
+        let mut replacing = Replacing::begin(self.ctx, self.repository, self.selection, path)?;
         let blobs = self.request.blobs.as_ref().map(|request| {
             let parts = self.selection.parts();
             // All transactions of the last file are part of the state.
             blobs::restore(self.ctx, self.repository, &parts, Some(Tid::new(u64::MAX)), request)
         });
         let blobs = blobs.transpose()?;
-        match self.update(&replacing)? {
+        match self.update(&mut replacing)? {
             Some(Updated::Done(_)) => return Ok(blobs),
             Some(Updated::Impossible(why)) => {
                 self.ctx.notice(Notice::WrittenAsAWhole { path: path.to_owned(), why });
@@ -171,7 +171,7 @@ impl Run<'_> {
 
     /// Brings the database that is there to the state, if that was asked for. What no list vouches for is written as a
     /// whole.
-    fn update(&self, replacing: &Replacing<'_>) -> Result<Option<Updated>, Error> {
+    fn update(&self, replacing: &mut Replacing<'_>) -> Result<Option<Updated>, Error> {
         let (selection, repository) = (self.selection, self.repository);
         let is_listed =
             selection.trust == Trust::Listed && selection.pieces.iter().all(|piece| piece.sum.is_some());

@@ -1,9 +1,11 @@
 //! The last steps of a recovery, the same for every kind of it: what replaces a database, and how.
 
+use crate::indexes::open_stream;
 use crate::place::{Place, PlaceLocks};
 use crate::selection::Selection;
 use crate::update::GrowthNote;
 use crate::{Context, Error, Event, Notice, Repository};
+use pickle::index::IndexReader;
 use std::path::Path;
 use vfs::publish::{self, Draft, Finished, parent_dir};
 use vfs::{Access, Grant, Op};
@@ -14,7 +16,7 @@ pub(crate) struct Replacing<'a> {
     pub(crate) place: Place,
     /// Mode and owner of the new files.
     access: Access,
-    _locks: PlaceLocks,
+    locks: PlaceLocks,
 }
 
 impl<'a> Replacing<'a> {
@@ -33,7 +35,15 @@ impl<'a> Replacing<'a> {
         let access = access(ctx, repository, selection, &place)?;
         ctx.tell(&Event::Recovering(path));
         place.sweep(ctx, &locks)?;
-        Ok(Replacing { ctx, place, access, _locks: locks })
+        Ok(Replacing { ctx, place, access, locks })
+    }
+
+    /// Keeps servers out, also those that would open the database for the first time: it changes in its place.
+    ///
+    /// # Errors
+    /// [`Error::TargetInUse`], the system's.
+    pub(crate) fn lock_out(&mut self) -> Result<(), Error> {
+        self.place.lock_out(self.ctx, &mut self.locks)
     }
 
     /// So many bytes are free.
@@ -91,11 +101,26 @@ impl<'a> Replacing<'a> {
     /// # Errors
     /// The system's.
     pub(crate) fn remove_indexes(&self) -> Result<(), Error> {
-        for stale in self.place.indexes() {
-            if publish::remove(self.ctx.fs, &stale)? {
-                let synced = publish::sync_dir(self.ctx.fs, parent_dir(&stale))?;
-                self.ctx.note_sync(synced, parent_dir(&stale));
-            }
+        self.place.indexes().iter().try_for_each(|path| self.remove_index(path))
+    }
+
+    /// Removes every index beside the database, unless it is one of its first `end_pos` bytes or fewer: ZODB would read on
+    /// behind what another one says.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn remove_later_indexes(&self, end_pos: u64) -> Result<(), Error> {
+        let is_earlier = |path: &Path| {
+            let reader = open_stream(self.ctx.fs, path).ok().and_then(|input| IndexReader::open(input).ok());
+            reader.is_some_and(|reader| reader.end_pos() <= end_pos)
+        };
+        self.place.indexes().iter().filter(|path| !is_earlier(path)).try_for_each(|path| self.remove_index(path))
+    }
+
+    fn remove_index(&self, path: &Path) -> Result<(), Error> {
+        if publish::remove(self.ctx.fs, path)? {
+            let synced = publish::sync_dir(self.ctx.fs, parent_dir(path))?;
+            self.ctx.note_sync(synced, parent_dir(path));
         }
         Ok(())
     }

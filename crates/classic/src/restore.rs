@@ -94,13 +94,13 @@ pub fn restore(ctx: &Context<'_>, request: &RestoreRequest, target: &Path) -> Re
     let repository = Repository::open(ctx.fs, &request.repository)?;
     let Chosen { found, lock: _reading } = Chosen::choose(ctx, &repository, request.wanted)?;
     let plan = plan(ctx, &repository, request, &found)?;
-    let replacing = Replacing::begin(ctx, &repository, &selection(&found), target)?;
+    let mut replacing = Replacing::begin(ctx, &repository, &selection(&found), target)?;
     let blobs = request
         .blobs
         .as_ref()
         .map(|request| blobs::restore(ctx, &repository, &found.parts, found.last_tid(), request));
     let blobs = blobs.transpose()?;
-    let change = put_in_place(ctx, &repository, request, &found, &replacing)?;
+    let change = put_in_place(ctx, &repository, request, &found, &mut replacing)?;
     Ok(Restored { plan, change, blobs })
 }
 
@@ -109,7 +109,7 @@ fn put_in_place(
     repository: &Repository<'_>,
     request: &RestoreRequest,
     found: &Found,
-    replacing: &Replacing<'_>,
+    replacing: &mut Replacing<'_>,
 ) -> Result<Change, Error> {
     let mut change = Change::Written;
     if let Some(how) = request.update.filter(|_| replacing.place.replaced.is_some()) {

@@ -4,7 +4,7 @@
 //!
 //! | growing | a crash leaves | healed by |
 //! |---|---|---|
-//! | the old unfinished end cut off, synced | the old database | |
+//! | the old unfinished end cut off, synced; an index of anything longer removed, synced | the old database | |
 //! | the position of its end in `Data.fs.growing`, synced | the same, a note | the next update, or recovery |
 //! | at most 22 bytes behind the end, synced; the rest with the status of a voted transaction, synced | the old database, and an end that no ZODB takes for a part of it | ZODB, or the next update: it knows the place from the note |
 //! | draft of the index, synced | the same, a draft | the next update, or recovery |
@@ -15,15 +15,16 @@
 //! |---|---|---|
 //! | draft of the index, synced | the old database, a draft | the next update, or recovery |
 //! | the old index removed, directory synced | the old database without its index, which ZODB makes anew | ZODB |
+//! | where it is to end, in `Data.fs.growing`, synced | the same, a note of a place where nothing is hidden | the next update, or recovery |
 //! | the status of the first transaction that goes, synced (**the commit point**) | the new database, and an end that no ZODB takes for a part of it | ZODB, or the next update |
-//! | the end cut off, synced; the index under its name | the new database with its index | |
+//! | the end cut off, synced; the index under its name; the note removed | the new database with its index | |
 
 mod look;
 mod note;
 
 pub(crate) use note::GrowthNote;
 
-use crate::indexes::{self, draft_behind, draft_whole};
+use crate::indexes::{self, draft_behind, draft_merged, draft_whole};
 use crate::joining::{Joined, Joining};
 use crate::replacing::Replacing;
 use crate::selection::{Piece, Selection, Trust};
@@ -32,7 +33,7 @@ use filestorage::{Boundary, Extent, Index, Status, TransactionHeader, committed_
 use look::{Look, Looked, look, refuse_unknown};
 use std::cell::Cell;
 use std::fmt;
-use vfs::Head;
+use vfs::{Head, Op};
 use vfs::publish::{Finished, Growth, InPlace, Veil};
 
 /// What hides a transaction and all that stands behind it.
@@ -135,10 +136,11 @@ pub(crate) enum Updated {
 pub(crate) fn update(
     ctx: &Context<'_>,
     repository: &Repository<'_>,
-    replacing: &Replacing<'_>,
+    replacing: &mut Replacing<'_>,
     wish: &Wish<'_>,
     update: Update,
 ) -> Result<Updated, Error> {
+    replacing.lock_out()?;
     let note = GrowthNote::beside(replacing.place.file());
     let updated = match look(ctx, repository, &replacing.place, &note, wish, update)? {
         Looked::Fits(look) => {
@@ -146,8 +148,7 @@ pub(crate) fn update(
         }
         Looked::Unfit(why) => Updated::Impossible(why),
     };
-    let goes = matches!(&updated, Updated::Impossible(why) if !matches!(why, WhyReplaced::OtherNames { .. }));
-    if goes && update.keeps_unknown {
+    if matches!(updated, Updated::Impossible(_)) && update.keeps_unknown {
         refuse_unknown(ctx, repository, &replacing.place)?;
     }
     Ok(updated)
@@ -211,6 +212,7 @@ impl Updating<'_> {
         if self.look.target.len > from_pos {
             in_place.cut(from_pos)?;
         }
+        self.replacing.remove_later_indexes(from_pos)?;
         self.note.write(self.ctx, from_pos)?;
         let mut growth = in_place.grow(from_pos);
         let rest = self.rest(Some(&mut growth));
@@ -223,10 +225,25 @@ impl Updating<'_> {
             self.give_up(growth);
             return ready.map(|differs| differs.map(|_| ()));
         };
-        growth.finish()?.reveal()?;
+        let grown = growth.finish()?;
+        if !self.is_alone(from_pos)? {
+            // Whoever wrote there meanwhile was not kept out by the lock of any name that is known here.
+            grown.leave();
+            return Err(Error::TargetChanged { path: self.replacing.place.given().to_owned() });
+        }
+        grown.reveal()?;
         self.replacing.publish_index(index)?;
         self.note.remove(self.ctx)?;
         Ok(Ok(()))
+    }
+
+    /// Whether the file is still as this run has written it, as far as its length and the first new header tell.
+    fn is_alone(&self, from_pos: u64) -> Result<bool, Error> {
+        let (target, mut fixed) = (&self.look.target, [0; TransactionHeader::FIXED_LEN]);
+        let read_len = target.read_up_to(from_pos, &mut fixed)?;
+        let is_hidden = TransactionHeader::decode(from_pos, &fixed).status == Status::Voted;
+        let len = target.bytes().len().map_err(vfs::Error::at(Op::Stat, &target.path))?;
+        Ok(read_len == fixed.len() && is_hidden && len == self.wish.end_pos)
     }
 
     /// The note goes only when what it is of has gone; why it is given up matters more than that this fails.
@@ -251,6 +268,11 @@ impl Updating<'_> {
             let mut in_place = InPlace::open(self.ctx.fs, place.file(), VEIL)?;
             self.replacing.remove_indexes()?;
             if hides {
+                // A note of what an update left there would be lost.
+                if self.look.target.len > self.look.extent.end_pos {
+                    in_place.cut(self.look.extent.end_pos)?;
+                }
+                self.note.write(self.ctx, end_pos)?;
                 in_place.hide(end_pos)?;
             }
             in_place.cut(end_pos)?;
@@ -331,7 +353,15 @@ impl Updating<'_> {
         let mut newer = rest.newer;
         if self.check == TargetCheck::Quick && !base.is_empty() {
             let extent = Extent { end_pos, last: None, tail: None };
-            let growth = indexes::Growth { data: target.bytes(), boundary: *boundary, newer, extent };
+            let mut growth = indexes::Growth { data: target.bytes(), boundary: *boundary, newer, extent };
+            // Its own is what a server would go by: where that was right, an index in the repository that rotted does no harm.
+            if let Some(end) = self.end_of_target()? {
+                growth.boundary = end;
+                if let Some(draft) = draft_merged(self.ctx, path, &growth, new_draft()?)? {
+                    return self.replacing.finish(draft);
+                }
+                growth.boundary = *boundary;
+            }
             if let Some(draft) = draft_behind(self.ctx, self.repository, base, &growth, &new_draft)? {
                 return self.replacing.finish(draft);
             }
@@ -339,6 +369,15 @@ impl Updating<'_> {
         }
         let whole = self.whole_index(&newer)?;
         self.replacing.finish(draft_whole(new_draft()?, path, &whole, end_pos)?)
+    }
+
+    /// The boundary where the target ends, if all of it stays.
+    fn end_of_target(&self) -> Result<Option<Boundary>, Error> {
+        let Look { target, extent, .. } = &self.look;
+        if extent.end_pos > self.wish.end_pos {
+            return Ok(None);
+        }
+        Boundary::at(target.bytes(), extent.end_pos).map_err(|error| target.error(error))
     }
 
     /// The index of all that the target has, by a walk along it, and of what is newer.

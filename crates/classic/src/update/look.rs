@@ -8,7 +8,7 @@ use crate::plan::Compared;
 use crate::source::Source;
 use crate::timeline::{Wanted, find};
 use crate::{Context, Error, Part, QuickCheck, Repository, quick};
-use filestorage::{Boundary, Extent, Status, TransactionHeader, Visitor, committed_end, transaction_before};
+use filestorage::{Boundary, Extent, Magic, Status, TransactionHeader, Visitor, committed_end, transaction_before};
 use vfs::{Head, Op};
 
 /// A target that is a beginning of the state, or has the state as its beginning, as far as was compared.
@@ -62,17 +62,32 @@ pub(super) fn look<'a>(
 ///
 /// # Errors
 /// [`Error::TargetAhead`]; the system's.
-pub(super) fn refuse_unknown(
+pub(super) fn refuse_unknown(ctx: &Context<'_>, repository: &Repository<'_>, place: &Place) -> Result<(), Error> {
+    let target = Source::open(ctx, place.file())?;
+    let end_pos = match GrowthNote::beside(place.file()).read(ctx, target.bytes())? {
+        Noted::EndsAt(end_pos) => end_pos,
+        _ => target.len,
+    };
+    if end_pos <= Magic::LEN {
+        return Ok(());
+    }
+    let last = transaction_before(target.bytes(), end_pos).map_err(|error| target.error(error))?;
+    refuse_if_unknown(ctx, repository, place, last)
+}
+
+fn refuse_if_unknown(
     ctx: &Context<'_>,
     repository: &Repository<'_>,
     place: &Place,
+    last: Option<TransactionHeader>,
 ) -> Result<(), Error> {
-    let target = Source::open(ctx, place.file())?;
-    let last = transaction_before(target.bytes(), target.len).map_err(|error| target.error(error))?;
-    let survey = repository.survey()?;
-    let is_known =
-        last.is_some_and(|last| find(ctx, repository, &survey, Wanted::Transaction(last.tid)).is_ok());
-    if is_known { Ok(()) } else { Err(is_ahead(place, last)) }
+    let Some(tid) = last.map(|last| last.tid) else { return Err(is_ahead(place, last)) };
+    match find(ctx, repository, &repository.survey()?, Wanted::Transaction(tid)) {
+        Ok(_) => Ok(()),
+        Err(Error::NoTransaction { .. } | Error::NotCovered { .. }) => Err(is_ahead(place, last)),
+        // It may be in what cannot be read now.
+        Err(error) => Err(error),
+    }
 }
 
 fn is_ahead(place: &Place, last: Option<TransactionHeader>) -> Error {
@@ -95,7 +110,10 @@ impl<'a> Looking<'_, 'a> {
         }
         let limit_pos = match note.read(self.ctx, target.bytes())? {
             Noted::Nothing => target.len,
-            Noted::EndsAt(end_pos) => end_pos.min(target.len),
+            Noted::EndsAt(end_pos) => {
+                self.refuse_behind_note(&target)?;
+                end_pos.min(target.len)
+            }
             Noted::Unreadable => return Ok(damaged("what it has cannot be told from what an update left")),
         };
         let base = self.base(limit_pos);
@@ -121,6 +139,15 @@ impl<'a> Looking<'_, 'a> {
             return Ok(damaged("it has no transaction"));
         }
         Ok(Looked::Fits(Look { target, base, boundary, extent, ahead_count }))
+    }
+
+    /// Nobody should have gone on behind what is hidden; what would be lost is looked for all the same.
+    fn refuse_behind_note(&self, target: &Source) -> Result<(), Error> {
+        let last = transaction_before(target.bytes(), target.len).map_err(|error| target.error(error))?;
+        match last.filter(|_| self.update.keeps_unknown) {
+            Some(_) => refuse_if_unknown(self.ctx, self.repository, self.place, last),
+            None => Ok(()),
+        }
     }
 
     fn name_count(&self) -> Result<u64, Error> {

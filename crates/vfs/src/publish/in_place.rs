@@ -176,6 +176,11 @@ fn open<'a, 'fs>(in_place: &'a mut Option<InPlace<'fs>>) -> &'a mut InPlace<'fs>
 pub struct Grown<'fs>(Growth<'fs>);
 
 impl Grown<'_> {
+    /// Leaves the file as it is: somebody else wrote to it, and what would be cut off may be theirs.
+    pub fn leave(mut self) {
+        drop(self.0.in_place.take());
+    }
+
     /// Lets readers see it, durably.
     ///
     /// # Errors

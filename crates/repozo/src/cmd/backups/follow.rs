@@ -75,7 +75,7 @@ impl Following<'_> {
                     self.tell(&plan, &change, out)?;
                 }
                 self.has_begun = true;
-                self.seen = self.see(repository.filter(|mark| mark.is_settled(now)), &plan);
+                self.seen = self.see(repository, &plan).filter(|seen| seen.is_settled(now));
                 Ok(())
             }
             Err(error) if self.ends(&error) => Err(error.into()),
@@ -130,6 +130,11 @@ struct Seen {
 }
 
 impl Seen {
+    /// Whether the repository and the list have been as they are for a while.
+    fn is_settled(&self, now: SystemTime) -> bool {
+        self.marks[..2].iter().all(|mark| mark.is_settled(now))
+    }
+
     fn is_still_there(&self, fs: &dyn Fs) -> bool {
         self.marks.iter().all(|mark| Mark::of(fs, &mark.path).as_ref() == Some(mark))
     }

@@ -114,6 +114,42 @@ fn a_standby_that_was_written_to_is_left_alone() {
     assert_eq!(following.rest().0, Some(4), "and when it is begun again");
 }
 
+/// Snapshots by hard links are usual; a standby that has one is written as a whole, but not what only it has.
+#[test]
+fn a_standby_with_a_second_name_that_was_written_to_is_left_alone() {
+    let room = Room::new();
+    room.backup("").expect_success();
+    let mut standby = testkit::Database::with_transactions(8);
+    standby.set_minute(600);
+    standby.commit(&[(77, 50)]);
+    std::fs::write(room.path("Standby.fs"), standby.bytes()).unwrap();
+    std::fs::hard_link(room.path("Standby.fs"), room.path("snapshot")).unwrap();
+    let (status, text) = Following::begin(&room).rest();
+    assert_eq!(status, Some(4), "{text}");
+    assert!(content(&room.path("Standby.fs")) == standby.bytes());
+}
+
+/// Symptom: it was taken for one that was put into service, for ever. What a growth of its own left is nobody's.
+#[test]
+fn a_standby_that_died_while_it_grew_is_gone_on_with_after_a_pack() {
+    let mut room = Room::new();
+    room.backup("").expect_success();
+    let old = room.database.bytes().to_vec();
+    grow_and_backup(&mut room, "Q");
+    let mut half = room.database.bytes()[..room.database.bytes().len() - 20].to_vec();
+    half[old.len() + 16] = b'c';
+    std::fs::write(room.path("Standby.fs"), &half).unwrap();
+    std::fs::write(room.path("Standby.fs.growing"), format!("{}\n", old.len())).unwrap();
+    room.pass(60);
+    room.database.pack(5);
+    room.grow();
+    room.backup("Q").expect_success();
+    let mut following = Following::begin(&room);
+    assert_eq!(following.next(), "replaced");
+    assert!(content(&room.path("Standby.fs")) == room.database.bytes());
+    following.stop();
+}
+
 #[test]
 fn a_standby_that_a_server_opened_is_left_alone() {
     let mut room = Room::new();

@@ -6,7 +6,7 @@ VENV := .venv
 # Where cargo puts what it builds.
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
-.PHONY: all help build venv have-strace test bench bench-scale bench-inside bench-verbs crash crash-deep differential live fuzz damage strace mutants lint demo wheel try-wheel clean
+.PHONY: all help build venv have-strace test bench bench-scale bench-inside bench-verbs crash crash-deep differential live fuzz damage strace mutants lint demo wheel try-wheel deb try-deb have-cargo-deb clean
 
 all: build
 
@@ -28,6 +28,7 @@ help:
 	@echo 'make bench-verbs  the verbs that restore and list, and how it went without them: SIZE=1G, ROUNDS=3, ONLY='
 	@echo 'make demo    backups and recoveries of a sample database'
 	@echo 'make wheel   the program as a wheel, for pip; make try-wheel installs it beside ZODB'
+	@echo 'make deb     a Debian package, with manual pages, completions and units; make try-deb installs it into a scratch root'
 	@echo 'make venv    the Python environment of the tests'
 	@echo 'make clean   remove what was built'
 
@@ -123,6 +124,18 @@ $(VENV)/.maturin: $(VENV)/.stamp
 
 try-wheel: wheel
 	sh packaging/try-wheel.sh '$(VENV)/bin/python' '$(TARGET)/wheels'
+
+# A Debian package; the version of cargo-deb is what it was tried with, built without what makes its build long.
+deb: build have-cargo-deb
+	sh packaging/deb-files.sh '$(TARGET)/release/repozo' '$(TARGET)/release/deb'
+	$(CARGO) deb --package repozo --no-build --quiet --output '$(TARGET)/debian/'
+
+have-cargo-deb:
+	@command -v cargo-deb >/dev/null || CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off \
+		$(CARGO) install cargo-deb --version '^3' --locked
+
+try-deb: deb
+	sh packaging/try-deb.sh "$$(ls -t '$(TARGET)'/debian/repozo_*.deb | head -n 1)" tests/data/samples
 
 demo: build
 	REPOZO='$(TARGET)/release/repozo' sh demo/run.sh

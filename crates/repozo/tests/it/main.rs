@@ -22,6 +22,7 @@ mod inside;
 mod interop;
 mod judge;
 mod live;
+mod packaging;
 mod restore;
 mod safety;
 mod upstream;

@@ -114,7 +114,11 @@ impl<'a> Replacing<'a> {
             let reader = open_stream(self.ctx.fs, path).ok().and_then(|input| IndexReader::open(input).ok());
             reader.is_some_and(|reader| reader.end_pos() <= end_pos)
         };
-        self.place.indexes().iter().filter(|path| !is_earlier(path)).try_for_each(|path| self.remove_index(path))
+        self.place
+            .indexes()
+            .iter()
+            .filter(|path| !is_earlier(path))
+            .try_for_each(|path| self.remove_index(path))
     }
 
     fn remove_index(&self, path: &Path) -> Result<(), Error> {

@@ -33,8 +33,8 @@ use filestorage::{Boundary, Extent, Index, Status, TransactionHeader, committed_
 use look::{Look, Looked, look, refuse_unknown};
 use std::cell::Cell;
 use std::fmt;
-use vfs::{Head, Op};
 use vfs::publish::{Finished, Growth, InPlace, Veil};
+use vfs::{Head, Op};
 
 /// What hides a transaction and all that stands behind it.
 const VEIL: Veil = Veil {

@@ -8,7 +8,9 @@ use crate::plan::Compared;
 use crate::source::Source;
 use crate::timeline::{Wanted, find};
 use crate::{Context, Error, Part, QuickCheck, Repository, quick};
-use filestorage::{Boundary, Extent, Magic, Status, TransactionHeader, Visitor, committed_end, transaction_before};
+use filestorage::{
+    Boundary, Extent, Magic, Status, TransactionHeader, Visitor, committed_end, transaction_before,
+};
 use vfs::{Head, Op};
 
 /// A target that is a beginning of the state, or has the state as its beginning, as far as was compared.
@@ -62,7 +64,11 @@ pub(super) fn look<'a>(
 ///
 /// # Errors
 /// [`Error::TargetAhead`]; the system's.
-pub(super) fn refuse_unknown(ctx: &Context<'_>, repository: &Repository<'_>, place: &Place) -> Result<(), Error> {
+pub(super) fn refuse_unknown(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    place: &Place,
+) -> Result<(), Error> {
     let target = Source::open(ctx, place.file())?;
     let end_pos = match GrowthNote::beside(place.file()).read(ctx, target.bytes())? {
         Noted::EndsAt(end_pos) => end_pos,

@@ -22,6 +22,9 @@ pub struct Profile {
     /// The directory of the backups.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repository: Option<PathBuf>,
+    /// As `backup --blobs`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blobs: Option<PathBuf>,
     /// As `backup --quick`.
     pub quick: bool,
     /// As `backup --gzip`.
@@ -64,9 +67,10 @@ pub struct Profile {
 }
 
 /// Every key that a profile may have.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "source",
     "repository",
+    "blobs",
     "quick",
     "gzip",
     "wait",

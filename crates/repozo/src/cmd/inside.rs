@@ -86,13 +86,15 @@ fn look_at<T>(
 /// When it cannot be read or the output not written.
 pub(super) fn examine(
     path: &Path,
+    blobs: Option<&Path>,
     json: bool,
     desk: &Desk<'_>,
     out: &mut dyn Write,
 ) -> Result<bool, Failure> {
     let args = CheckArgs { source: Source::of_file(path), deep: false, json };
     let checked = look(desk, &args.source, |watched| check::run(&args, &desk.ctx, watched, out))?;
-    let args = RefsArgs { source: Source::of_file(path), garbage: false, blobs: None, json, format: None };
+    let blobs = blobs.map(Path::to_owned);
+    let args = RefsArgs { source: Source::of_file(path), garbage: false, blobs, json, format: None };
     let referred = refs::run(&args, desk, out)?;
     Ok(checked == 0 && referred == 0)
 }

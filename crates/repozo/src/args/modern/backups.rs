@@ -275,6 +275,7 @@ impl BackupArgs {
     /// Takes from a profile what was not given.
     pub fn complete(&mut self, profile: &Profile) {
         self.source = self.source.take().or_else(|| profile.source.clone());
+        self.blobs = self.blobs.take().or_else(|| profile.blobs.clone());
         self.quick |= profile.quick;
         self.gzip |= profile.gzip;
         self.wait = if self.wait == 0 { profile.wait } else { self.wait };

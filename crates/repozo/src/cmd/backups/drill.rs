@@ -8,9 +8,9 @@ use crate::cmd::inside::examine;
 use crate::cmd::inside::opened::wanted;
 use crate::cmd::json_line::json_line;
 use crate::report::{FOUND, is_finding, text};
-use crate::ui::figures::bytes;
+use crate::ui::figures::{bytes, count_of};
 use crate::ui::time::of_tid;
-use classic::{Change, RestorePlan, RestoreRequest, Wanted, restore};
+use classic::{BlobsRequest, Error, RestoreRequest, Restored, Wanted, restore};
 use serde_json::json;
 use std::ffi::OsStr;
 use std::io::{self, Write};
@@ -56,20 +56,27 @@ fn drill(args: &DrillArgs, desk: &Desk<'_>, found: &mut Found, out: &mut dyn Wri
         .map_err(|error| in_scratch(args, error))?;
     let target = scratch.path().join("Data.fs");
     let wanted = args.at.as_ref().map_or(Wanted::Newest, |moment| wanted(moment, &desk.now));
-    let request = RestoreRequest {
+    let blobs = scratch.path().join("blobs");
+    let mut request = RestoreRequest {
         repository: args.place.dir().to_owned(),
         wanted,
         even_packed: false,
         update: None,
-        blobs: None,
+        blobs: Some(BlobsRequest { dir: blobs.clone(), update: false, quick: false }),
     };
-    match restore(&desk.ctx, &request, &target) {
-        Ok(restored) => tell_restored(args, desk, &restored.plan, out).map_err(Failure::Output)?,
+    let mut restored = restore(&desk.ctx, &request, &target);
+    if matches!(restored, Err(Error::NoBlobs { .. })) {
+        request.blobs = None;
+        restored = restore(&desk.ctx, &request, &target);
+    }
+    match restored {
+        Ok(restored) => tell_restored(args, desk, &restored, out).map_err(Failure::Output)?,
         Err(error) if is_finding(&error) => return tell_problem(args, &text(&error), out),
         Err(error) => return Err(error.into()),
     }
     found.restored = true;
-    found.sound = examine(&target, args.json, desk, out)?;
+    // A blob that was missing when it was to be backed up is missing here.
+    found.sound = examine(&target, request.blobs.as_ref().map(|_| &*blobs), args.json, desk, out)?;
     if let Some(python) = &args.python {
         found.opened = Some(open(python, &target, args, desk, out)?);
     }
@@ -102,17 +109,21 @@ fn in_scratch(args: &DrillArgs, error: io::Error) -> Failure {
 fn tell_restored(
     args: &DrillArgs,
     desk: &Desk<'_>,
-    plan: &RestorePlan,
+    restored: &Restored,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    let Restored { plan, change, blobs } = restored;
     if args.json {
-        return writeln!(out, "{}", plan_json("restored", None, plan, &Change::Written, None));
+        return writeln!(out, "{}", plan_json("restored", None, plan, change, blobs.as_ref()));
     }
     let last = plan.last.as_ref().map_or_else(
         || "without a transaction".to_owned(),
         |(last, _)| format!("the last transaction of {}", of_tid(last.tid, &desk.now.zone)),
     );
-    writeln!(out, "restored {}, {last}", bytes(plan.data_len))
+    let blobs = blobs.map_or_else(String::new, |blobs| {
+        format!(", {}, {}", count_of(blobs.count, "blob", "blobs"), bytes(blobs.len))
+    });
+    writeln!(out, "restored {}, {last}{blobs}", bytes(plan.data_len))
 }
 
 fn tell_problem(args: &DrillArgs, problem: &str, out: &mut dyn Write) -> Result<(), Failure> {

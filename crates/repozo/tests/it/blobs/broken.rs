@@ -141,7 +141,8 @@ fn a_restore_that_dies_anywhere_leaves_no_database_without_its_blobs() {
         let left = files_below(dir.path());
         let litter = left.iter().filter(|file| {
             let name = file.file_name().unwrap().to_string_lossy();
-            !(name.ends_with(".blob") || ["Data.fs", "Data.fs.index", ".layout"].contains(&&*name))
+            !(name.ends_with(".blob")
+                || ["Data.fs", "Data.fs.index", "Data.fs.lock", ".layout"].contains(&&*name))
         });
         assert_eq!(litter.count(), 0, "call {at}");
     }

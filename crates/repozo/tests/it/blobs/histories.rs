@@ -130,6 +130,35 @@ fn the_old_flags_back_up_and_recover_blobs_too() {
     );
 }
 
+/// A drill looks for the file of every record; status counts, and says where blobs were left out.
+#[test]
+fn drills_and_monitoring_know_blobs() {
+    let site = Site::new("lawn");
+    site.backup(&[]);
+    let run = |words: &[std::ffi::OsString]| {
+        let ran = ours(&site.clock, words);
+        (ran.status, String::from_utf8(ran.stdout).unwrap())
+    };
+    let drill = args!["drill", "-r", site.repository(), "--scratch", site.path("")];
+    let (status, told) = run(&drill);
+    assert!(status == 0 && told.contains(&format!(", {} blobs, ", site.blobs().len())), "{told}");
+    let (status, told) = run(&args!["status", "-r", site.repository()]);
+    assert!(status == 0 && told.contains(&format!("{} blobs, ", site.blobs().len())), "{told}");
+    let (_, told) = run(&args!["status", "-r", site.repository(), "--format=prometheus"]);
+    for name in ["repozo_blobs{", "repozo_blobs_bytes{", "repozo_missing_blobs{"] {
+        assert!(told.contains(name), "{told}");
+    }
+    std::fs::remove_file(&site.stored()[0]).unwrap();
+    let (status, told) = run(&drill);
+    assert!(status == 3 && told.contains("the drill failed"), "{told}");
+    // Somebody leaves the blobs out.
+    site.zodb("grow", &["1", "1"]);
+    site.clock.pass(std::time::Duration::from_secs(60));
+    run(&args!["-B", "-r", site.repository(), "-f", site.path("Data.fs")]);
+    let (status, told) = run(&args!["status", "-r", site.repository()]);
+    assert!(status == 3 && told.contains("the newest backup was made without its blobs"), "{told}");
+}
+
 /// What no backup names any more goes, and nothing else.
 #[test]
 fn forget_removes_the_blobs_that_no_backup_names() {

@@ -31,6 +31,7 @@ const RETRIED: &[&str] = &[
     "read",
     "pread64",
     "write",
+    "pwrite64",
     "fsync",
     "fdatasync",
     "close",

@@ -2,6 +2,7 @@
 
 mod json;
 mod lines;
+mod readme;
 mod schema;
 
 use crate::common::{args, ours};

@@ -7,7 +7,7 @@ use std::path::Path;
 use testkit::TestClock;
 
 /// What gives all lines but those of [`RARE`].
-const COMMANDS: [&str; 37] = [
+const COMMANDS: [&str; 40] = [
     "check bad-plen.fs",
     "check status-u.fs",
     "refs --garbage --blobs BLOBS refs.fs",
@@ -31,6 +31,7 @@ const COMMANDS: [&str; 37] = [
     "stats bad-plen.fs",
     "salvage bad-plen.fs NEW",
     "backup -r REPOSITORY undo.fs",
+    "backup -r WITH_BLOBS undo.fs --blobs BLOBS",
     "status -r REPOSITORY --file undo.fs",
     "drill -r REPOSITORY --scratch SCRATCH",
     "drill -r GAPS --scratch SCRATCH",
@@ -40,11 +41,13 @@ const COMMANDS: [&str; 37] = [
     "unhold -r REPOSITORY newest",
     "forget -r REPOSITORY --keep-last 1",
     "list -r REPOSITORY",
+    "list -r WITH_BLOBS",
     "list -r GAPS",
     "verify -r REPOSITORY",
     "verify -r GAPS",
     "restore -r REPOSITORY --dry-run",
     "restore -r REPOSITORY -o RESTORED",
+    "restore -r WITH_BLOBS -o RESTORED --blobs RESTORED_BLOBS",
 ];
 
 /// Those that need a damaged index, a stray file, an old ZODB.
@@ -73,8 +76,9 @@ impl Line {
 /// All of them.
 pub(super) fn lines() -> Vec<Line> {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir(dir.path().join("blobs")).unwrap();
-    std::fs::create_dir(dir.path().join("repository")).unwrap();
+    for name in ["blobs", "repository", "with-blobs"] {
+        std::fs::create_dir(dir.path().join(name)).unwrap();
+    }
     let sample = testkit::data("samples").join("undo.fs");
     let clock = TestClock::at(1_800_000_000);
     ours(&clock, &args!["-B", "-r", dir.path().join("repository"), "-f", sample]).expect_success();
@@ -88,6 +92,8 @@ fn lines_of(command: &'static str, dir: &Path) -> Vec<Line> {
         "GAPS" => dir.join("gaps").into_os_string(),
         "SCRATCH" => dir.as_os_str().to_owned(),
         "REPOSITORY" => dir.join("repository").into_os_string(),
+        "WITH_BLOBS" => dir.join("with-blobs").into_os_string(),
+        "RESTORED_BLOBS" => dir.join("restored-blobs").into_os_string(),
         "RESTORED" => dir.join("Restored.fs").into_os_string(),
         "NEW" => dir.join("New.fs").into_os_string(),
         name if name.ends_with(".fs") => testkit::data("samples").join(name).into_os_string(),

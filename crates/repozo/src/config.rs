@@ -255,6 +255,7 @@ mod tests {
             [profile.plone]
             source = "/srv/Data.fs"
             repository = "/srv/backups"
+            blobs = "/srv/blobstorage"
             quick = true
             gzip = true
             wait = 60

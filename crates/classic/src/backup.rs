@@ -85,6 +85,10 @@ pub fn backup(ctx: &Context<'_>, request: &BackupRequest) -> Result<BackedUp, Er
     let repository = Repository::open(ctx.fs, &request.repository)?;
     let lock = repository.lock(ctx, request.wait)?;
     let survey = reconcile(ctx, &repository, lock.as_deref())?;
+    if request.blobs.is_some() && lock.is_some() {
+        // Before anything is written: they may be what fills the disk.
+        blobs::sweep(ctx, &repository)?;
+    }
     survey.tell_files(ctx, &repository, &Limit::Newest);
     let source = Source::open(ctx, &request.file)?;
     let blobs = Cell::new(None);

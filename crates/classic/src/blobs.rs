@@ -24,7 +24,7 @@ mod store;
 mod verify;
 
 pub use back_up::BlobsBackedUp;
-pub(crate) use back_up::back_up;
+pub(crate) use back_up::{back_up, sweep};
 pub use collect::BlobsForgotten;
 pub(crate) use collect::collect;
 pub use content::BlobHash;

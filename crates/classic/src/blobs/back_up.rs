@@ -74,6 +74,14 @@ pub(crate) fn back_up(
     Ok(run.done)
 }
 
+/// Removes the drafts that a run that died left. The caller holds the lock of the repository.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn sweep(ctx: &Context<'_>, repository: &Repository<'_>) -> Result<(), Error> {
+    Ok(Batch::empty(ctx.fs, &Store::of(repository).drafts_dir())?)
+}
+
 struct BackUp<'a> {
     ctx: &'a Context<'a>,
     repository: &'a Repository<'a>,
@@ -94,7 +102,7 @@ struct Wanted {
     known: Option<Content>,
 }
 
-impl BackUp<'_> {
+impl<'a> BackUp<'a> {
     /// Makes the list of one backup, if there is none that is sound, or one with missing blobs.
     fn part(&mut self, part: &Part) -> Result<(), Error> {
         let path = self.repository.blobs_path(part.name.stamp);
@@ -238,7 +246,7 @@ impl BackUp<'_> {
     }
 
     /// A batch of so many blobs; none for nothing.
-    fn begin(&self, count: usize) -> Result<Option<Batch<'_>>, Error> {
+    fn begin(&self, count: usize) -> Result<Option<Batch<'a>>, Error> {
         if count == 0 {
             return Ok(None);
         }

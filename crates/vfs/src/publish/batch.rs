@@ -15,7 +15,8 @@ use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Files that are written, and get their names together. Dropped before its end it leaves drafts.
+/// Files that are written, and get their names together. Dropped before its end it removes the drafts: they may be what
+/// fills the disk.
 pub struct Batch<'fs> {
     fs: &'fs dyn Fs,
     /// The directory of the drafts, on the file system of all targets.
@@ -26,6 +27,8 @@ pub struct Batch<'fs> {
     syncs_each: bool,
     /// The directories that got names.
     touched: BTreeSet<PathBuf>,
+    /// Whether there may be drafts.
+    pending: bool,
 }
 
 /// A draft of a batch.
@@ -48,15 +51,25 @@ impl<'fs> Batch<'fs> {
     pub fn begin(fs: &'fs dyn Fs, drafts_dir: &Path, dirs: Grant, count: usize) -> Result<Batch<'fs>, Error> {
         match fs.make_dir(drafts_dir, dirs) {
             Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                for name in fs.list(drafts_dir).map_err(Error::at(Op::List, drafts_dir))? {
-                    remove(fs, &drafts_dir.join(name))?;
-                }
-            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Batch::empty(fs, drafts_dir)?,
             Err(error) => return Err(Error::new(Op::MakeDir, drafts_dir, error)),
         }
         let (drafts_dir, syncs_each) = (drafts_dir.to_owned(), count <= Self::FEW_COUNT);
-        Ok(Batch { fs, drafts_dir, dirs, syncs_each, touched: BTreeSet::new() })
+        Ok(Batch { fs, drafts_dir, dirs, syncs_each, touched: BTreeSet::new(), pending: true })
+    }
+
+    /// Removes the drafts that a run that died left in a directory of drafts, if it is there.
+    ///
+    /// The caller holds the lock that every writer of such drafts holds.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn empty(fs: &dyn Fs, drafts_dir: &Path) -> Result<(), Error> {
+        let names = match fs.list(drafts_dir) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            names => names.map_err(Error::at(Op::List, drafts_dir))?,
+        };
+        names.iter().try_for_each(|name| remove(fs, &drafts_dir.join(name)).map(|_| ()))
     }
 
     /// A new draft of this name, mode 0600.
@@ -128,13 +141,14 @@ impl<'fs> Batch<'fs> {
     ///
     /// # Errors
     /// The system's.
-    pub fn end(self) -> Result<Synced, Error> {
+    pub fn end(mut self) -> Result<Synced, Error> {
         let mut synced = Synced::Yes;
         if self.syncs_each || !self.sync_all()? {
             for dir in &self.touched {
                 synced = synced.and(sync_dir(self.fs, dir)?);
             }
         }
+        self.pending = false;
         self.fs.remove_dir(&self.drafts_dir).map_err(Error::at(Op::Remove, &self.drafts_dir))?;
         Ok(synced)
     }
@@ -145,6 +159,16 @@ impl<'fs> Batch<'fs> {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == ErrorKind::Unsupported => Ok(false),
             Err(error) => Err(Error::new(Op::SyncAll, &self.drafts_dir, error)),
+        }
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        if self.pending {
+            // What fails here leaves drafts that the next run removes.
+            let _ = Batch::empty(self.fs, &self.drafts_dir);
+            let _ = self.fs.remove_dir(&self.drafts_dir);
         }
     }
 }
@@ -222,12 +246,22 @@ mod tests {
         }
     }
 
+    /// A disk that is full of drafts has to be usable again.
+    #[test]
+    fn a_batch_that_is_given_up_leaves_no_drafts() {
+        let fs = SimFs::on(Image::default());
+        let batch = begin(&fs, 1);
+        batch.create("n0").unwrap().append(b"half").unwrap();
+        drop(batch);
+        assert!(fs.image().names(Path::new("/")).is_empty());
+    }
+
     #[test]
     fn what_a_dead_run_left_is_removed_by_the_next_one() {
         let fs = SimFs::on(Image::default());
         let batch = begin(&fs, 1);
         batch.create("n0").unwrap().append(b"half").unwrap();
-        drop(batch);
+        std::mem::forget(batch);
         let files = fill(&fs, 2);
         assert_eq!(fs.image().names(Path::new("/")), ["a"]);
         for (path, content) in files {

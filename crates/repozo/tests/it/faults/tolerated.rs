@@ -88,6 +88,7 @@ const TOLERATED: &[Tolerated] = &[
             "fsync repository",
             "unlink repository/STAMP.index",
             "unlink repository/STAMP.tags",
+            "unlink repository/STAMP.blobs",
             "unlink DATA",
             "unlink repository/STAMP.dat.removed",
             "unlink repository/STAMP.deltafs.HEX.part",

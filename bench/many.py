@@ -7,8 +7,8 @@ from ZODB.fsIndex import fsIndex
 
 import synthetic
 
-# 2026-01-01 in UTC.
-FIRST_SECOND = 1_767_225_600
+# 2024-01-01 in UTC: none of them is of the future.
+FIRST_SECOND = 1_704_067_200
 CHAIN_COUNT = 500
 OBJECTS_COUNT = 100
 

@@ -26,13 +26,19 @@ def storage_of(path, **more):
     return FileStorage(os.path.join(path, 'Data.fs'), blob_dir=os.path.join(path, 'blobs'), **more)
 
 
-def make(path, layout):
+def new_database(path, layout):
+    """An empty one, and its blob directory."""
     # A storage that makes its file empties its blob directory: the layout is chosen behind that.
     FileStorage(os.path.join(path, 'Data.fs')).close()
     blob_dir = os.path.join(path, 'blobs')
     os.mkdir(blob_dir)
     with open(os.path.join(blob_dir, '.layout'), 'w') as marker:
         marker.write(layout)
+    return blob_dir
+
+
+def make(path, layout):
+    blob_dir = new_database(path, layout)
     grow(path, '0', '3')
     with open(os.path.join(blob_dir, '.layout')) as marker:
         assert marker.read() == layout

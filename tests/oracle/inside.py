@@ -20,6 +20,7 @@ import time
 
 import transaction
 import ZODB
+from blobs import new_database
 from reading import alone
 from ZODB.blob import Blob
 from ZODB.FileStorage import FileIterator
@@ -88,12 +89,7 @@ def objects(path):
 
 
 def blobs(path, layout):
-    # A storage that makes its file empties its blob directory: the layout is chosen behind that.
-    FileStorage(os.path.join(path, 'Data.fs')).close()
-    blob_dir = os.path.join(path, 'blobs')
-    os.mkdir(blob_dir)
-    with open(os.path.join(blob_dir, '.layout'), 'w') as marker:
-        marker.write(layout)
+    blob_dir = new_database(path, layout)
     db = ZODB.DB(FileStorage(os.path.join(path, 'Data.fs'), blob_dir=blob_dir))
     root = db.open().root()
     for name in ('changed', 'undone', 'deleted'):

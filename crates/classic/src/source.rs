@@ -4,7 +4,8 @@ use filestorage::TransactionHeader;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use vfs::{Access, Op, ReadAt, ReadFile};
+use vfs::publish::Draft;
+use vfs::{Access, Grant, Op, ReadAt, ReadFile};
 
 /// The end of a pack is two renames, one after the other. Who waits longer for the second waits for a server
 /// that died.
@@ -50,6 +51,17 @@ impl Source {
             filestorage::Error::Io(error) => vfs::Error::new(Op::Read, &self.path, error).into(),
             error => Error::Source { path: self.path.clone(), error },
         }
+    }
+
+    /// A draft of a file of the repository that those may read who may read the database.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn draft<'fs>(&self, ctx: &Context<'fs>, path: &Path) -> Result<Draft<'fs>, Error> {
+        let mut draft = Draft::create(ctx.fs, path)?;
+        let Access { mode, gid, .. } = self.access;
+        draft.set_access(Grant { mode: 0o600 | mode & 0o444, gid, uid: None })?;
+        Ok(draft)
     }
 
     /// Fills `buf` from `pos` on.

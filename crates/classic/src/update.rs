@@ -182,12 +182,6 @@ struct Updating<'a> {
     note: GrowthNote,
 }
 
-/// What was gone through behind the files that the target has whole.
-struct Rest {
-    /// The objects that changed there.
-    newer: Index,
-}
-
 /// The target has other bytes than the backups where they were compared last.
 struct Differs;
 
@@ -217,7 +211,7 @@ impl Updating<'_> {
         let mut growth = in_place.grow(from_pos);
         let rest = self.rest(Some(&mut growth));
         let index = rest.and_then(|rest| match rest {
-            Ok(rest) => self.index(rest).map(Ok),
+            Ok(newer) => self.index(newer).map(Ok),
             Err(differs) => Ok(Err(differs)),
         });
         let ready = index.and_then(|index| self.ctx.interrupt.check().map(|()| index));
@@ -255,14 +249,14 @@ impl Updating<'_> {
 
     /// Leaves what the target has up to the end of the state; `hides` if transactions go.
     fn cut(&self, hides: bool) -> Result<Result<(), Differs>, Error> {
-        let Ok(rest) = self.rest(None)? else { return Ok(Err(Differs)) };
+        let Ok(newer) = self.rest(None)? else { return Ok(Err(Differs)) };
         let (place, end_pos) = (&self.replacing.place, self.wish.end_pos);
         let is_longer = self.look.target.len > end_pos;
-        if !is_longer && self.has_index(&rest) {
+        if !is_longer && self.has_index(&newer) {
             self.note.remove(self.ctx)?;
             return Ok(Ok(()));
         }
-        let index = self.index(rest)?;
+        let index = self.index(newer)?;
         self.ctx.interrupt.check()?;
         if is_longer {
             let mut in_place = InPlace::open(self.ctx.fs, place.file(), VEIL)?;
@@ -284,12 +278,12 @@ impl Updating<'_> {
     }
 
     /// Goes through what stands behind the files that the target has whole: what it has of that is compared, and what it
-    /// has not goes into `growth`.
-    fn rest(&self, mut growth: Option<&mut Growth<'_>>) -> Result<Result<Rest, Differs>, Error> {
+    /// has not goes into `growth`. The objects that changed there.
+    fn rest(&self, mut growth: Option<&mut Growth<'_>>) -> Result<Result<Index, Differs>, Error> {
         let Look { base, boundary, target, extent, .. } = &self.look;
         let pieces: Vec<Piece> = self.wish.parts[base.len()..].iter().map(Piece::of_part).collect();
         let Some(first) = self.wish.parts.first().filter(|_| !pieces.is_empty()) else {
-            return Ok(Ok(Rest { newer: Index::new() }));
+            return Ok(Ok(Index::new()));
         };
         let selection = Selection { full: first.name, pieces, trust: Trust::Listed };
         let joining = Joining {
@@ -323,34 +317,33 @@ impl Updating<'_> {
         self.sound(joined?).map(Ok)
     }
 
-    fn sound(&self, joined: Joined) -> Result<Rest, Error> {
+    fn sound(&self, joined: Joined) -> Result<Index, Error> {
         let full = || {
             self.wish.parts.first().map_or_else(Default::default, |part| self.repository.path_of(part.name))
         };
         match joined.unsound {
             Some(reason) => Err(Error::Unsound { full: full(), reason }),
-            None => Ok(Rest { newer: joined.index.unwrap_or_default() }),
+            None => Ok(joined.index.unwrap_or_default()),
         }
     }
 
     /// Whether the index beside the target is one of the state.
-    fn has_index(&self, rest: &Rest) -> bool {
+    fn has_index(&self, newer: &Index) -> bool {
         let (path, end_pos) = (&self.replacing.place.index, self.wish.end_pos);
         match self.check {
             TargetCheck::Quick => crate::content::check_index_end(self.ctx, path, end_pos).is_ok(),
-            TargetCheck::Whole => self.whole_index(&rest.newer).is_ok_and(|truth| {
+            TargetCheck::Whole => self.whole_index(newer).is_ok_and(|truth| {
                 crate::content::check_index(self.ctx, path, end_pos, Some(&truth)).is_ok()
             }),
         }
     }
 
     /// A synced draft of the index of the state.
-    fn index(&self, rest: Rest) -> Result<Finished<'_>, Error> {
+    fn index(&self, mut newer: Index) -> Result<Finished<'_>, Error> {
         self.ctx.tell(&Event::WritingIndex);
         let Look { base, boundary, target, .. } = &self.look;
         let new_draft = || self.replacing.draft_index();
         let (path, end_pos) = (&self.replacing.place.index, self.wish.end_pos);
-        let mut newer = rest.newer;
         if self.check == TargetCheck::Quick && !base.is_empty() {
             let extent = Extent { end_pos, last: None, tail: None };
             let mut growth = indexes::Growth { data: target.bytes(), boundary: *boundary, newer, extent };

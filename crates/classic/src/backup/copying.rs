@@ -9,7 +9,6 @@ use filestorage::{
 };
 use std::cell::Cell;
 use std::path::Path;
-use vfs::Grant;
 use vfs::publish::Draft;
 
 /// The place of a new backup.
@@ -117,9 +116,6 @@ impl Run<'_> {
 
     /// A draft that those may read who may read the database.
     pub(super) fn draft(&self, path: &Path) -> Result<Draft<'_>, Error> {
-        let access = self.source.access;
-        let mut draft = Draft::create(self.ctx.fs, path)?;
-        draft.set_access(Grant { mode: 0o600 | access.mode & 0o444, gid: access.gid, uid: None })?;
-        Ok(draft)
+        self.source.draft(self.ctx, path)
     }
 }

@@ -1,7 +1,7 @@
 //! Copying the blobs that the backups of the newest chain name and that the repository does not have yet.
 
 use super::content::Content;
-use super::dir::BlobDir;
+use super::dir::{BlobDir, is_absent};
 use super::gather::revisions_in;
 use super::list::{Entry, Head, ListReader, ListWriter, read_ends};
 use super::store::Store;
@@ -12,7 +12,7 @@ use filestorage::{Boundary, Magic};
 use rayon::prelude::*;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use vfs::publish::{Batch, Draft};
+use vfs::publish::Batch;
 use vfs::{Fs, Grant, Op};
 
 /// So many are copied before the bar moves.
@@ -192,7 +192,7 @@ impl<'a> BackUp<'a> {
     fn write_list(&mut self, part: &Part, path: &Path, wanted: &[Wanted]) -> Result<(), Error> {
         let layout = self.dirs[0].layout();
         let head = Head { start_pos: part.start_pos, end_pos: part.end_pos, layout };
-        let mut list = ListWriter::new(self.draft(path)?, head);
+        let mut list = ListWriter::new(self.source.draft(self.ctx, path)?, head);
         let is_there = |wanted: &Wanted| self.is_stored(wanted);
         let stored: Vec<bool> = wanted.par_iter().map(is_there).collect();
         let copy_count = stored.iter().filter(|stored| !**stored).count();
@@ -271,14 +271,6 @@ impl<'a> BackUp<'a> {
         Ok(())
     }
 
-    /// A draft that those may read who may read the database.
-    fn draft(&self, path: &Path) -> Result<Draft<'_>, Error> {
-        let access = self.source.access;
-        let mut draft = Draft::create(self.ctx.fs, path)?;
-        draft.set_access(Grant { mode: 0o600 | access.mode & 0o444, gid: access.gid, uid: None })?;
-        Ok(draft)
-    }
-
     fn count(&mut self, counts: BlobCounts) {
         self.done.count += counts.count;
         self.done.len += counts.len;
@@ -328,9 +320,7 @@ impl Copying<'_> {
         let Some(batch) = self.batch else { return Ok(None) };
         let file = match self.fs.open(from) {
             Ok(file) => file,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                return Ok(None);
-            }
+            Err(error) if is_absent(&error) => return Ok(None),
             Err(error) => return Err(vfs::Error::new(Op::Open, from, error).into()),
         };
         let mode = file.meta().map_err(vfs::Error::at(Op::Stat, from))?.access.mode;

@@ -1,11 +1,11 @@
 //! Which blobs no list names any more.
 
 use super::Revision;
+use super::dir::is_absent;
 use super::list::ListReader;
 use super::store::Store;
 use crate::repository::Survey;
 use crate::{Context, Error, Repository};
-use std::io::ErrorKind;
 use std::path::Path;
 use vfs::Op;
 use vfs::publish;
@@ -65,10 +65,8 @@ fn named(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) -> Res
     let stamps = chains.flat_map(|chain| &chain.files).chain(&survey.strays).map(|name| name.stamp);
     let mut named = Vec::new();
     for stamp in stamps {
-        let mut list = match ListReader::open(ctx.fs, &repository.blobs_path(stamp)) {
-            Err(Error::File(error)) if error.is_not_found() => continue,
-            list => list?,
-        };
+        let path = repository.blobs_path(stamp);
+        let Some(mut list) = ListReader::find(ctx.fs, &path)? else { continue };
         while let Some(entry) = list.next()? {
             named.push(entry.revision);
         }
@@ -82,9 +80,7 @@ fn named(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) -> Res
 fn names_in(ctx: &Context<'_>, dir: &Path) -> Result<Vec<String>, Error> {
     match ctx.fs.list(dir) {
         Ok(names) => Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect()),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            Ok(Vec::new())
-        }
+        Err(error) if is_absent(&error) => Ok(Vec::new()),
         Err(error) => Err(vfs::Error::new(Op::List, dir, error).into()),
     }
 }

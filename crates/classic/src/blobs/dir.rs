@@ -100,12 +100,13 @@ impl BlobDir {
         let dir = self.dir.join(below);
         match ctx.fs.list(&dir) {
             Ok(names) => Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect()),
-            Err(error) if is_no_dir(&error) && !below.is_empty() => Ok(Vec::new()),
+            Err(error) if is_absent(&error) && !below.is_empty() => Ok(Vec::new()),
             Err(error) => Err(vfs::Error::new(Op::List, &dir, error).into()),
         }
     }
 }
 
-fn is_no_dir(error: &io::Error) -> bool {
+/// Whether there is no such file, or a file where a directory of it would be.
+pub(super) fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }

@@ -83,6 +83,17 @@ impl ListReader {
         Ok(list)
     }
 
+    /// The same; `None` where there is no list.
+    ///
+    /// # Errors
+    /// Those of [`ListReader::open`].
+    pub(super) fn find(fs: &dyn Fs, path: &Path) -> Result<Option<ListReader>, Error> {
+        match ListReader::open(fs, path) {
+            Err(Error::File(error)) if error.is_not_found() => Ok(None),
+            list => list.map(Some),
+        }
+    }
+
     pub(super) fn head(&self) -> Head {
         self.head
     }

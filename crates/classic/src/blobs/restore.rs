@@ -3,7 +3,7 @@
 
 use super::Revision;
 use super::content::Content;
-use super::dir::BlobDir;
+use super::dir::{BlobDir, is_absent};
 use super::list::{Entry, ListReader};
 use super::store::Store;
 use crate::{Context, Error, Event, Interrupt, Notice, Part, Phase, Repository};
@@ -89,12 +89,8 @@ fn open_lists(
 ) -> Result<Vec<(ListReader, u64)>, Error> {
     let open = |part: &Part| {
         let path = repository.blobs_path(part.name.stamp);
-        let list = match ListReader::open(ctx.fs, &path) {
-            Err(Error::File(error)) if error.is_not_found() => {
-                return Err(Error::NoBlobs { path: repository.path_of(part.name) });
-            }
-            list => list?,
-        };
+        let list = ListReader::find(ctx.fs, &path)?;
+        let list = list.ok_or_else(|| Error::NoBlobs { path: repository.path_of(part.name) })?;
         if (list.head().start_pos, list.head().end_pos) != (part.start_pos, part.end_pos) {
             return Err(Error::BlobList { path, reason: "it is one of other transactions than its backup" });
         }
@@ -245,9 +241,7 @@ impl Copying<'_> {
     fn is_there(&self, path: &Path, wanted: Content) -> Result<bool, Error> {
         let file = match self.fs.open(path) {
             Ok(file) => file,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                return Ok(false);
-            }
+            Err(error) if is_absent(&error) => return Ok(false),
             Err(error) => return Err(vfs::Error::new(Op::Open, path, error).into()),
         };
         let len = file.len().map_err(vfs::Error::at(Op::Stat, path))?;

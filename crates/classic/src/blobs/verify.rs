@@ -66,10 +66,8 @@ pub(crate) fn verify(
 
 /// The lines of a list; none where there is no list.
 fn entries(ctx: &Context<'_>, repository: &Repository<'_>, stamp: Stamp) -> Result<Vec<Entry>, Error> {
-    let mut list = match ListReader::open(ctx.fs, &repository.blobs_path(stamp)) {
-        Err(Error::File(error)) if error.is_not_found() => return Ok(Vec::new()),
-        list => list?,
-    };
+    let path = repository.blobs_path(stamp);
+    let Some(mut list) = ListReader::find(ctx.fs, &path)? else { return Ok(Vec::new()) };
     let mut entries = Vec::new();
     while let Some(entry) = list.next()? {
         entries.push(entry);

@@ -87,16 +87,16 @@ fn refuse_if_unknown(
     place: &Place,
     last: Option<TransactionHeader>,
 ) -> Result<(), Error> {
-    let Some(tid) = last.map(|last| last.tid) else { return Err(is_ahead(place, last)) };
+    let Some(tid) = last.map(|last| last.tid) else { return Err(target_ahead(place, last)) };
     match find(ctx, repository, &repository.survey()?, Wanted::Transaction(tid)) {
         Ok(_) => Ok(()),
-        Err(Error::NoTransaction { .. } | Error::NotCovered { .. }) => Err(is_ahead(place, last)),
+        Err(Error::NoTransaction { .. } | Error::NotCovered { .. }) => Err(target_ahead(place, last)),
         // It may be in what cannot be read now.
         Err(error) => Err(error),
     }
 }
 
-fn is_ahead(place: &Place, last: Option<TransactionHeader>) -> Error {
+fn target_ahead(place: &Place, last: Option<TransactionHeader>) -> Error {
     Error::TargetAhead { path: place.given().to_owned(), last: last.map(|last| last.tid) }
 }
 
@@ -138,7 +138,7 @@ impl<'a> Looking<'_, 'a> {
         };
         let ahead_count = ahead.count;
         if let (true, Some(last)) = (self.update.keeps_unknown && ahead_count > 0, extent.last) {
-            return Err(is_ahead(self.place, Some(last)));
+            return Err(target_ahead(self.place, Some(last)));
         }
         // Less than one transaction is no beginning of anything.
         if extent.last.is_none() {

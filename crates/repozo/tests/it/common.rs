@@ -6,7 +6,9 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::Command;
 use std::str::FromStr;
-use testkit::{Ran, TestClock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use testkit::{Call, HookFs, Ran, TestClock};
 
 /// Runs our program in this process at the clock's time.
 pub(crate) fn ours<S: AsRef<OsStr>>(clock: &TestClock, args: &[S]) -> Ran {
@@ -66,6 +68,22 @@ pub(crate) fn run_binary<S: AsRef<OsStr>>(args: &[S]) -> Ran {
 pub(crate) fn setting<T: FromStr>(name: &str) -> Option<T> {
     let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} cannot be read")))
+}
+
+/// A file system on which everything fails from the `at`th change on; whether there was such a change.
+pub(crate) fn dying(at: usize) -> (HookFs, Arc<AtomicBool>) {
+    let died = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&died);
+    let mut count = 0;
+    let fs = HookFs::new(move |call: &Call| {
+        count += usize::from(call.writes());
+        if count < at {
+            return Ok(());
+        }
+        told.store(true, Ordering::Relaxed);
+        Err(std::io::Error::from_raw_os_error(5))
+    });
+    (fs, died)
 }
 
 /// Arguments from words and paths.

@@ -82,14 +82,6 @@ impl<'fs> Batch<'fs> {
         Ok(BatchFile { file, path, syncs: self.syncs_each })
     }
 
-    /// Removes a draft that is of no use.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn remove(&self, name: &str) -> Result<(), Error> {
-        remove(self.fs, &self.drafts_dir.join(name)).map(|_| ())
-    }
-
     /// Makes the content of these drafts durable, which are finished.
     ///
     /// # Errors

@@ -117,6 +117,12 @@ fn new_options_leave_pythons_prefixes_alone() {
     assert_eq!(backup("-B -r r -f f --wait 5").wait, Duration::from_secs(5));
     assert_eq!(backup("-B -r r -f f --wa=5").wait, Duration::from_secs(5));
     assert!(backup("-B -r r -f f --fo").force);
+    assert!(matches!(parsed("--b -r r -f f").unwrap().action, Action::Backup(_)));
+    assert_eq!(backup("-B -r r -f f --bl d").blobs, Some(PathBuf::from("d")));
+    assert!(matches!(
+        parsed("-R -r r -o o --up").unwrap().action,
+        Action::Recover(RecoverRequest { update: Some(_), .. }, _)
+    ));
     assert!(matches!(parsed("--version").unwrap().action, Action::Version));
     assert_eq!(message("-B -r r -f f --wait soon"), "--wait takes a whole number of seconds");
 }

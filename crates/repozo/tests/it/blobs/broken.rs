@@ -1,24 +1,6 @@
 use super::{Site, files_below, ours, ours_with, tree};
-use crate::common::content;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use testkit::{Call, HookFs};
-
-/// A file system on which everything fails from the `at`th change on; whether there was such a change.
-fn dying(at: usize) -> (HookFs, Arc<AtomicBool>) {
-    let died = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&died);
-    let mut count = 0;
-    let fs = HookFs::new(move |call: &Call| {
-        count += usize::from(call.writes());
-        if count < at {
-            return Ok(());
-        }
-        told.store(true, Ordering::Relaxed);
-        Err(std::io::Error::from_raw_os_error(5))
-    });
-    (fs, died)
-}
+use crate::common::{content, dying};
+use std::sync::atomic::Ordering;
 
 /// Every byte that is changed, every blob that is gone, emptied or swapped with another.
 #[test]

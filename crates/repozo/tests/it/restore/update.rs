@@ -1,7 +1,7 @@
 //! A database that is there is brought to a state in its place: what it lacks is added, what it has too much is cut off.
 
 use super::{Room, expect_state};
-use crate::common::{args, content, ours, ours_with};
+use crate::common::{args, content, dying, ours, ours_with};
 use crate::judge::truth::visible;
 use serde_json::Value;
 use std::ffi::OsString;
@@ -244,17 +244,7 @@ fn zodb_opens_what_a_dead_update_leaves_as_it_was_before() {
 /// Runs with every call from the `at`th change of the disk on failing, so that nothing is tidied up; `None` if there is
 /// no such change.
 fn die_at(room: &Room, words: &[OsString], at: usize) -> Option<Ran> {
-    let mut count = 0;
-    let died = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let told = std::sync::Arc::clone(&died);
-    let fs = HookFs::new(move |call: &Call| {
-        count += usize::from(call.writes());
-        if count < at {
-            return Ok(());
-        }
-        told.store(true, std::sync::atomic::Ordering::Relaxed);
-        Err(std::io::Error::from_raw_os_error(5))
-    });
+    let (fs, died) = dying(at);
     let ran = ours_with(&fs, &room.clock, words);
     died.load(std::sync::atomic::Ordering::Relaxed).then_some(ran)
 }

@@ -21,8 +21,8 @@ use crate::reconcile::{line_of, reconcile, write_dat};
 use crate::repository::Survey;
 use crate::source::Source;
 use crate::{
-    BackupKind, BackupName, BlobsBackedUp, Chain, Context, DatLine, Error, Event, Fault, Limit, Notice, Part,
-    QuickCheck, Repository, Stamp, blobs, quick,
+    BackupKind, BackupName, BlobsBackedUp, BlobsSource, Chain, Context, DatLine, Error, Event, Fault, Limit,
+    Notice, Part, QuickCheck, Repository, Stamp, blobs, quick,
 };
 use filestorage::{Extent, UnfinishedKind};
 use incremental::Increment;
@@ -54,8 +54,8 @@ pub struct BackupRequest {
     pub wait: Duration,
     /// Make the sums that the verbose lines of a whole comparison show.
     pub tell_sums: bool,
-    /// The blob directory, if blobs are backed up too.
-    pub blobs: Option<PathBuf>,
+    /// The blobs, if they are backed up too.
+    pub blobs: Option<BlobsSource>,
 }
 
 /// What a backup run did.
@@ -111,8 +111,8 @@ struct Run<'a> {
 impl Run<'_> {
     /// Backs up the blobs that the backups name, if they are to be and were not yet.
     fn back_up_blobs(&self) -> Result<(), Error> {
-        if let (Some(dir), None) = (&self.request.blobs, self.blobs.get()) {
-            self.blobs.set(Some(blobs::back_up(self.ctx, self.repository, self.source, dir)?));
+        if let (Some(blobs), None) = (&self.request.blobs, self.blobs.get()) {
+            self.blobs.set(Some(blobs::back_up(self.ctx, self.repository, self.source, blobs)?));
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Blobs in the repository. `docs/FORMAT-classic.md` describes the files.
 //!
-//! A blob is known by the oid and the tid of its record, and never changes. One copy of each lies in `blobs/`, and beside
-//! every backup that was made with blobs a list, `STAMP.blobs`, of those that its transactions name. A backup with blobs:
+//! A blob is known by the oid and the tid of its record, and never changes. One copy of each lies in `blobs/`, in a file of
+//! its own or, if that is wanted of small ones, with others in a container; and beside every backup that was made with blobs a list, `STAMP.blobs`, of those that its transactions name. A backup with blobs:
 //!
 //! | step | a crash leaves | healed by |
 //! |---|---|---|
@@ -13,17 +13,23 @@
 //! So a list never names a blob that is not durable, and of a backup without a list nobody claims to have its blobs.
 
 mod back_up;
+mod bytes;
 mod collect;
+mod container;
 mod content;
+mod copying;
 mod counts;
 mod dir;
+mod extra;
 mod gather;
+mod known;
 mod list;
 mod restore;
+mod spot;
 mod store;
 mod verify;
 
-pub use back_up::BlobsBackedUp;
+pub use back_up::{BlobsBackedUp, BlobsSource};
 pub(crate) use back_up::{back_up, sweep};
 pub use collect::BlobsForgotten;
 pub(crate) use collect::collect;
@@ -31,6 +37,7 @@ pub use content::BlobHash;
 pub use counts::BlobCounts;
 pub(crate) use counts::count_blobs;
 pub use dir::BlobDir;
+pub(crate) use extra::set_extra_aside;
 pub(crate) use restore::restore;
 pub use restore::{BlobsRequest, BlobsRestored};
 pub(crate) use verify::verify;

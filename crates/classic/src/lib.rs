@@ -61,7 +61,8 @@ mod verify;
 
 pub use backup::{BackedUp, BackupOutcome, BackupRequest, backup};
 pub use blobs::{
-    BlobCounts, BlobDir, BlobHash, BlobsBackedUp, BlobsForgotten, BlobsRequest, BlobsRestored, Revision,
+    BlobCounts, BlobDir, BlobHash, BlobsBackedUp, BlobsForgotten, BlobsRequest, BlobsRestored, BlobsSource,
+    Revision,
 };
 pub use chain::{Chain, DatState, Fault, Part, Tiling};
 pub use clock::Clock;

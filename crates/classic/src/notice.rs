@@ -163,6 +163,13 @@ pub enum Notice {
     },
     /// A list of blobs is damaged and is made anew.
     BlobListAnew(String),
+    /// Files of a blob directory that belong to no blob of a state were put aside.
+    BlobsPutAside {
+        /// Where they are now.
+        dir: PathBuf,
+        /// How many.
+        count: u64,
+    },
     /// Mode or owner of the replaced file could not be kept.
     AccessNotKept(PathBuf),
 }
@@ -334,6 +341,9 @@ impl fmt::Display for Notice {
             }
             Notice::BlobsMissing { path, count } => {
                 write!(f, "{}: {count} blobs were not there when they were to be backed up", path.display())
+            }
+            Notice::BlobsPutAside { dir, count } => {
+                write!(f, "{count} files that belong to no blob of this state are in {} now", dir.display())
             }
             Notice::BlobListAnew(text) => write!(f, "{text}; it is made anew"),
             Notice::AccessNotKept(path) => {

@@ -99,8 +99,14 @@ pub fn restore(ctx: &Context<'_>, request: &RestoreRequest, target: &Path) -> Re
         .blobs
         .as_ref()
         .map(|request| blobs::restore(ctx, &repository, &found.parts, found.last_tid(), request));
-    let blobs = blobs.transpose()?;
+    let mut blobs = blobs.transpose()?;
     let change = put_in_place(ctx, &repository, request, &found, &mut replacing)?;
+    if let (Some(request), Some(blobs)) = (&request.blobs, &mut blobs)
+        && request.prune_extra
+    {
+        blobs.extra_count =
+            blobs::set_extra_aside(ctx, &repository, &found.parts, found.last_tid(), request)?;
+    }
     Ok(Restored { plan, change, blobs })
 }
 
@@ -137,7 +143,10 @@ pub fn verify_state(ctx: &Context<'_>, request: &RestoreRequest) -> Result<Resto
     let Chosen { found, lock: _reading } = Chosen::choose(ctx, &repository, request.wanted)?;
     let plan = plan(ctx, &repository, request, &found)?;
     join(ctx, &repository, &found, &mut |_| Ok(()))?;
-    Ok(plan)
+    let mut problems = Vec::new();
+    let backups = found.parts.iter().map(|part| part.name);
+    blobs::verify(ctx, &repository, backups, found.last_tid(), false, &mut |error| problems.push(error))?;
+    problems.into_iter().next().map_or(Ok(plan), Err)
 }
 
 /// Joins what was found, checked all along; its index.

@@ -76,6 +76,9 @@ pub fn verify_files(
             Err(_) if ctx.fs.meta(&repository.dat_path(full.stamp)).is_err() => {}
             Err(error) => run.part_problem(part, error),
         }
+        blobs::verify(ctx, &repository, [part.name].into_iter(), None, false, &mut |error| {
+            run.problem(&VerifyProblem::File(error))
+        })?;
     }
     ctx.tell(&Event::Ended);
     Ok(run.problem_count)
@@ -111,7 +114,8 @@ impl Run<'_> {
         }
         let quick = self.request.quick;
         let (ctx, repository) = (self.ctx, self.repository);
-        blobs::verify(ctx, repository, survey, quick, &mut |error| {
+        let backups = survey.chains.iter().flat_map(|chain| &chain.files).copied();
+        blobs::verify(ctx, repository, backups, None, quick, &mut |error| {
             self.problem(&VerifyProblem::File(error))
         })?;
         self.ctx.tell(&Event::Ended);

@@ -25,6 +25,8 @@ pub struct Profile {
     /// As `backup --blobs`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blobs: Option<PathBuf>,
+    /// As `backup --containers`.
+    pub containers: bool,
     /// As `backup --quick`.
     pub quick: bool,
     /// As `backup --gzip`.
@@ -67,10 +69,11 @@ pub struct Profile {
 }
 
 /// Every key that a profile may have.
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "source",
     "repository",
     "blobs",
+    "containers",
     "quick",
     "gzip",
     "wait",

@@ -13,9 +13,12 @@
 //! A failed sync or close is never repeated: the system may have dropped the pages and would report success.
 //! The draft is removed and the run fails.
 
+mod aside;
 mod batch;
+mod dirs;
 mod in_place;
 
+pub use aside::set_aside;
 pub use batch::{Batch, BatchFile};
 pub use in_place::{Grown, Growth, InPlace, Veil};
 

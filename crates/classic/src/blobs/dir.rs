@@ -62,11 +62,16 @@ impl BlobDir {
         BlobDir { dir: dir.to_owned(), layout }
     }
 
+    /// Another one of the same layout.
+    pub(super) fn at(&self, dir: &Path) -> BlobDir {
+        BlobDir::with_layout(dir, self.layout)
+    }
+
     /// The directory of the same layout whose name goes on with `suffix`, there or not.
     pub(super) fn beside(&self, suffix: &str) -> BlobDir {
         // Without the slash that its name may end with.
         let dir: PathBuf = self.dir.components().collect();
-        BlobDir { dir: with_suffix(&dir, suffix), layout: self.layout }
+        self.at(&with_suffix(&dir, suffix))
     }
 
     /// The revisions of which there is a file, in order. What a pack removes meanwhile may be among them or not.

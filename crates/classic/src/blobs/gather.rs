@@ -8,25 +8,24 @@ use vfs::{Head, Op, ReadAt};
 /// The record of a blob is a few names; a longer one is none.
 const RECORD_LEN_LIMIT: u64 = 128;
 
-/// The blobs that the transactions from `start` up to `end_pos` name, in the order of lists. Behind damage it goes on with
-/// the next sound transaction.
-///
-/// Memory: 16 bytes each.
+/// Hands on the blobs that the transactions from `start` up to `end_pos` name, in the order of their records; one may come
+/// twice. Behind damage it goes on with the next sound transaction.
 ///
 /// # Errors
 /// An interruption, the system's; damaged transactions are passed over.
-pub(super) fn revisions_in(
+pub(super) fn gather(
     ctx: &Context<'_>,
     path: &Path,
     source: &dyn ReadAt,
     start: Boundary,
     end_pos: u64,
-) -> Result<Vec<Revision>, Error> {
+    mut each: impl FnMut(Revision),
+) -> Result<(), Error> {
     let head = Head::new(source, end_pos);
     let read_error = |error| Error::from(vfs::Error::new(Op::Read, path, error));
-    let (mut revisions, mut next) = (Vec::new(), Some(start));
+    let mut next = Some(start);
     while let Some(boundary) = next.take() {
-        match walk(ctx, &head, boundary, &mut revisions) {
+        match walk(ctx, &head, boundary, &mut each) {
             Ok(()) => {}
             Err(filestorage::Error::Io(error)) => return Err(Error::of_read(error, path)),
             Err(filestorage::Error::Damage(damage)) => {
@@ -37,23 +36,20 @@ pub(super) fn revisions_in(
         }
         ctx.interrupt.check()?;
     }
-    revisions.sort_unstable();
-    // A transaction can have two records of one object.
-    revisions.dedup();
-    Ok(revisions)
+    Ok(())
 }
 
 fn walk(
     ctx: &Context<'_>,
     source: &dyn ReadAt,
     start: Boundary,
-    revisions: &mut Vec<Revision>,
+    each: &mut impl FnMut(Revision),
 ) -> Result<(), filestorage::Error> {
     let mut scan = Scan::new(source, start)?.careful();
     loop {
         match scan.step()? {
             Step::Record(header, data) if is_blob(source, &mut scan, &header, data)? => {
-                revisions.push(Revision { oid: header.oid, tid: header.tid });
+                each(Revision { oid: header.oid, tid: header.tid });
             }
             Step::Finished(_) if ctx.interrupt.check().is_err() => return Ok(()),
             Step::End(_) => return Ok(()),

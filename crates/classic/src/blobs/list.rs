@@ -4,17 +4,21 @@
 //! repozo-blobs 1 4 123456 bushy
 //! 0000000000000123 03f47fbf56666666 20480 <64 digits>
 //! 0000000000000124 03f47fbf56666666 missing
-//! end 2 20480 1 <64 digits>
+//! 0000000000000125 03f47fbf56666666 5 <64 digits> 2026-11-29-04-15-00-1 127
+//! end 3 20485 1 <64 digits>
 //! ```
 //!
 //! In the first line: the version, from where to where in the database, and the layout of the blob directory. A line has the
-//! length and the BLAKE3 hash, or says that the file was not there. The last line counts the lines, their bytes and
-//! the missing ones, and has the hash of all that stands before it.
+//! length and the BLAKE3 hash, and the container and the position in it of a blob that has no file of its own; or it says that
+//! the file was not there. The last line counts the lines, their bytes and the missing ones, and has the hash of all
+//! that stands before it.
 
 use super::content::{BlobHash, Content};
+use super::spot::{Held, Spot};
 use super::{BlobCounts, Revision};
 use crate::Error;
 use filestorage::{BlobLayout, Oid, Tid};
+use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use vfs::publish::Draft;
@@ -22,7 +26,7 @@ use vfs::{Fs, Op, Sequential};
 
 const MARK: &str = "repozo-blobs 1";
 /// No line is longer.
-const LINE_LEN_LIMIT: u64 = 256;
+pub(super) const LINE_LEN_LIMIT: usize = 256;
 /// The last line is not longer.
 const END_LEN_LIMIT: u64 = 160;
 
@@ -39,14 +43,28 @@ pub(super) struct Head {
 pub(super) struct Entry {
     pub(super) revision: Revision,
     /// `None` if its file was not there.
-    pub(super) content: Option<Content>,
+    pub(super) held: Option<Held>,
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Revision { oid, tid } = self.revision;
+        write!(f, "{:016x} {:016x} ", oid.number(), tid.number())?;
+        let Some(Held { content: Content { len, hash }, spot }) = self.held else {
+            return f.write_str("missing");
+        };
+        match spot {
+            Spot::Alone => write!(f, "{len} {hash}"),
+            Spot::Within(container, pos) => write!(f, "{len} {hash} {container} {pos}"),
+        }
+    }
 }
 
 impl BlobCounts {
     fn add(&mut self, entry: &Entry) {
         self.count += 1;
-        match entry.content {
-            Some(content) => self.len = self.len.saturating_add(content.len),
+        match entry.held {
+            Some(held) => self.len = self.len.saturating_add(held.content.len),
             None => self.missing_count += 1,
         }
     }
@@ -60,6 +78,8 @@ pub(super) struct ListReader {
     hasher: blake3::Hasher,
     counts: BlobCounts,
     last: Option<Revision>,
+    /// Where the next line begins.
+    pos: u64,
 }
 
 impl ListReader {
@@ -76,6 +96,7 @@ impl ListReader {
             hasher: blake3::Hasher::new(),
             counts: BlobCounts::default(),
             last: None,
+            pos: 0,
         };
         let line = list.line()?;
         list.hasher.update(line.as_bytes());
@@ -96,6 +117,11 @@ impl ListReader {
 
     pub(super) fn head(&self) -> Head {
         self.head
+    }
+
+    /// Where the line begins that comes next; behind the first one, never 0.
+    pub(super) fn pos(&self) -> u64 {
+        self.pos
     }
 
     /// The next line; `None` behind the last one, when all that was read is sure.
@@ -140,8 +166,8 @@ impl ListReader {
 
     fn line(&mut self) -> Result<String, Error> {
         let mut line = Vec::new();
-        let read = self.input.by_ref().take(LINE_LEN_LIMIT).read_until(b'\n', &mut line);
-        read.map_err(vfs::Error::at(Op::Read, &self.path))?;
+        let read = self.input.by_ref().take(LINE_LEN_LIMIT as u64).read_until(b'\n', &mut line);
+        self.pos += read.map_err(vfs::Error::at(Op::Read, &self.path))? as u64;
         match String::from_utf8(line) {
             Ok(line) if line.ends_with('\n') => Ok(line),
             _ => Err(self.wrong("it is cut short, or a line is no such line")),
@@ -194,13 +220,7 @@ impl<'fs> ListWriter<'fs> {
     /// The system's.
     pub(super) fn push(&mut self, entry: &Entry) -> Result<(), Error> {
         use std::fmt::Write as _;
-        let Revision { oid, tid } = entry.revision;
-        let _ = match entry.content {
-            Some(Content { len, hash }) => {
-                writeln!(self.text, "{:016x} {:016x} {len} {hash}", oid.number(), tid.number())
-            }
-            None => writeln!(self.text, "{:016x} {:016x} missing", oid.number(), tid.number()),
-        };
+        let _ = writeln!(self.text, "{entry}");
         self.counts.add(entry);
         if self.text.len() >= Self::WRITE_LEN { self.write() } else { Ok(()) }
     }
@@ -232,14 +252,22 @@ fn parse_head(line: &str) -> Option<Head> {
     Some(Head { start_pos: number(start_pos)?, end_pos: number(end_pos)?, layout })
 }
 
-fn parse_entry(line: &str) -> Option<Entry> {
-    let line = line.strip_suffix('\n')?;
-    if let Some([oid, tid, "missing"]) = words(line) {
-        return Some(Entry { revision: revision(oid, tid)?, content: None });
+pub(super) fn parse_entry(line: &str) -> Option<Entry> {
+    let (oid, rest) = line.strip_suffix('\n')?.split_once(' ')?;
+    let (tid, rest) = rest.split_once(' ')?;
+    let revision = revision(oid, tid)?;
+    if rest == "missing" {
+        return Some(Entry { revision, held: None });
     }
-    let [oid, tid, len, hash] = words(line)?;
+    let (len, hash, spot) = match words(rest) {
+        Some([len, hash]) => (len, hash, Spot::Alone),
+        None => {
+            let [len, hash, container, pos] = words(rest)?;
+            (len, hash, Spot::Within(container.parse().ok()?, number(pos)?))
+        }
+    };
     let content = Content { len: number(len)?, hash: BlobHash::parse(hash)? };
-    Some(Entry { revision: revision(oid, tid)?, content: Some(content) })
+    Some(Entry { revision, held: Some(Held { content, spot }) })
 }
 
 fn parse_end(line: &str) -> Option<(BlobCounts, BlobHash)> {

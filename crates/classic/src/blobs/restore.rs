@@ -2,9 +2,11 @@
 //! leaves blobs without a database, which nobody starts by accident.
 
 use super::Revision;
+use super::bytes::Bytes;
 use super::content::Content;
 use super::dir::{BlobDir, is_absent};
 use super::list::{Entry, ListReader};
+use super::spot::Held;
 use super::store::Store;
 use crate::{Context, Error, Event, Interrupt, Notice, Part, Phase, Repository};
 use filestorage::{BlobLayout, Tid};
@@ -28,6 +30,8 @@ pub struct BlobsRequest {
     pub update: bool,
     /// What is there counts by its length, not by its content.
     pub quick: bool,
+    /// What belongs to no blob of the state is put aside, when the database is there.
+    pub prune_extra: bool,
 }
 
 /// What became of the blobs of a state.
@@ -41,6 +45,8 @@ pub struct BlobsRestored {
     pub written_count: u64,
     /// Blobs whose file was not there when they were to be backed up.
     pub missing_count: u64,
+    /// Files that belong to no blob of the state, and were put aside.
+    pub extra_count: u64,
 }
 
 /// Restores the blobs of the state that `parts` have up to the transaction `last`.
@@ -82,7 +88,7 @@ pub(crate) fn restore(
 }
 
 /// The lists of all backups of a state, in their order, and how many lines each has.
-fn open_lists(
+pub(super) fn open_lists(
     ctx: &Context<'_>,
     repository: &Repository<'_>,
     parts: &[Part],
@@ -161,9 +167,9 @@ impl Restoring<'_> {
             let entry = list.next()?;
             let is_end = entry.is_none();
             // Later transactions of the last file are no part of the state.
-            for Entry { revision, content } in entry.into_iter().filter(|entry| entry.revision.tid <= last) {
-                match content {
-                    Some(content) => waiting.push((revision, content)),
+            for Entry { revision, held } in entry.into_iter().filter(|entry| entry.revision.tid <= last) {
+                match held {
+                    Some(held) => waiting.push((revision, held)),
                     None => {
                         self.done.missing_count += 1;
                         self.ctx.notice(Notice::BlobNotBackedUp(self.dir.file(revision)));
@@ -179,7 +185,7 @@ impl Restoring<'_> {
         }
     }
 
-    fn chunk(&mut self, wanted: &[(Revision, Content)]) -> Result<(), Error> {
+    fn chunk(&mut self, wanted: &[(Revision, Held)]) -> Result<(), Error> {
         self.ctx.interrupt.check()?;
         let copying = Copying {
             fs: self.ctx.fs,
@@ -191,7 +197,7 @@ impl Restoring<'_> {
             batch: &self.batch,
         };
         let written: Result<Vec<bool>, Error> =
-            wanted.par_iter().map(|(revision, content)| copying.copy(*revision, *content)).collect();
+            wanted.par_iter().map(|(revision, held)| copying.copy(*revision, *held)).collect();
         let written = written?;
         let names = wanted.iter().zip(&written).filter(|(_, written)| **written);
         let names: Vec<Revision> = names.map(|((revision, _), _)| *revision).collect();
@@ -199,7 +205,7 @@ impl Restoring<'_> {
         for revision in &names {
             self.batch.publish(&Store::name(*revision), &self.dir.file(*revision))?;
         }
-        for (_, content) in wanted {
+        for (_, Held { content, .. }) in wanted {
             self.ctx.tell(&Event::Advanced(content.len));
             self.done.len += content.len;
         }
@@ -222,18 +228,16 @@ struct Copying<'a> {
 
 impl Copying<'_> {
     /// Copies a blob into a draft, unless it is there; whether it did.
-    fn copy(&self, revision: Revision, wanted: Content) -> Result<bool, Error> {
-        if self.is_there(&self.dir.file(revision), wanted)? {
+    fn copy(&self, revision: Revision, held: Held) -> Result<bool, Error> {
+        if self.is_there(&self.dir.file(revision), held.content)? {
             return Ok(false);
         }
-        let from = self.store.path(revision);
-        let file = self.fs.open(&from).map_err(vfs::Error::at(Op::Open, &from))?;
-        let mode = file.meta().map_err(vfs::Error::at(Op::Stat, &from))?.access.mode;
+        let stored = self.store.open(self.fs, revision, held)?;
         let mut draft = self.batch.create(&Store::name(revision))?;
-        let content = Content::of(self.interrupt, &from, &*file, &mut |bytes| Ok(draft.append(bytes)?))?;
-        content.expect(wanted, &from)?;
+        let found = stored.bytes().read(self.interrupt, &mut |piece| Ok(draft.append(piece)?))?;
+        stored.expect(revision, held, found)?;
         let Access { uid, gid, .. } = self.access;
-        draft.set_access(Grant { mode: mode & 0o444, gid, uid: Some(uid) })?;
+        draft.set_access(Grant { mode: stored.mode & 0o444, gid, uid: Some(uid) })?;
         draft.finish()?;
         Ok(true)
     }
@@ -248,6 +252,6 @@ impl Copying<'_> {
         if len != wanted.len || self.quick {
             return Ok(len == wanted.len);
         }
-        Ok(Content::of(self.interrupt, path, &*file, &mut |_| Ok(()))? == wanted)
+        Ok(Bytes::all(path, &*file).read(self.interrupt, &mut |_| Ok(()))? == wanted)
     }
 }

@@ -1,7 +1,9 @@
 //! The flags of Python's repozo, with its defaults, its order of checks and its messages.
 
 use super::getopt::{self, Spec, Value};
-use classic::{BackupRequest, BlobsRequest, QuickCheck, RecoverRequest, TargetCheck, Update, VerifyRequest};
+use classic::{
+    BackupRequest, BlobsRequest, BlobsSource, QuickCheck, RecoverRequest, TargetCheck, Update, VerifyRequest,
+};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -59,6 +61,7 @@ enum Id {
     Wait,
     Update,
     Blobs,
+    Containers,
     Version,
 }
 
@@ -70,7 +73,7 @@ const fn valued(id: Id, short: u8, long: &'static str) -> Spec<Id> {
     Spec { id, short: Some(short), long, value: Value::Required }
 }
 
-const SPECS: [Spec<Id>; 19] = [
+const SPECS: [Spec<Id>; 20] = [
     flag(Id::Backup, b'B', "backup"),
     flag(Id::Recover, b'R', "recover"),
     flag(Id::Verify, b'V', "verify"),
@@ -89,6 +92,7 @@ const SPECS: [Spec<Id>; 19] = [
     Spec { id: Id::Wait, short: None, long: "wait", value: Value::Required },
     Spec { id: Id::Update, short: None, long: "update", value: Value::None },
     Spec { id: Id::Blobs, short: None, long: "blobs", value: Value::Required },
+    Spec { id: Id::Containers, short: None, long: "containers", value: Value::None },
     Spec { id: Id::Version, short: None, long: "version", value: Value::None },
 ];
 
@@ -176,7 +180,10 @@ impl Given {
             force: self.has(Id::Force),
             wait: self.wait()?,
             tell_sums: self.has(Id::Verbose),
-            blobs: self.blobs.clone().map(PathBuf::from),
+            blobs: self
+                .blobs
+                .clone()
+                .map(|dir| BlobsSource { dir: dir.into(), together: self.has(Id::Containers) }),
         })
     }
 
@@ -210,6 +217,7 @@ impl Given {
             dir: dir.into(),
             update: self.has(Id::Update),
             quick: check == TargetCheck::Quick,
+            prune_extra: false,
         });
         Ok(RecoverRequest {
             repository,
@@ -233,7 +241,7 @@ impl Given {
     fn ignored(&self, mode: Id) -> Vec<String> {
         let (ids, name): (&[Id], _) = match mode {
             Id::Backup => (&[Id::Date, Id::Output, Id::WithVerify, Id::Update], "backup"),
-            Id::Recover => (&[Id::File, Id::KillOldOnFull], "recover"),
+            Id::Recover => (&[Id::File, Id::KillOldOnFull, Id::Containers], "recover"),
             _ => (
                 &[
                     Id::Date,
@@ -244,6 +252,7 @@ impl Given {
                     Id::KillOldOnFull,
                     Id::WithVerify,
                     Id::Update,
+                    Id::Containers,
                 ],
                 "verify",
             ),

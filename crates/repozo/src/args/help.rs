@@ -42,6 +42,8 @@ For -B / --backup:
                          of the same database.
     --blobs=DIR          Back up the blobs that the backups name, too, from the blob
                          directory DIR, as far as the repository lacks them.
+    --containers         Put blobs under 64 KiB together in a few files, instead of
+                         one each.
     --wait=SECONDS       Wait so long for another repozo in the repository to end.
 
 For -R / --recover:

@@ -1,6 +1,8 @@
 //! Blobs are backed up with the database, and restored as they were at any transaction; ZODB says what they were.
 
 mod broken;
+mod containers;
+mod extra;
 mod histories;
 mod missing;
 

@@ -9,9 +9,9 @@
 //!
 //! Whoever speaks of a file does so only behind the last step.
 
-use super::{Synced, parent_dir, remove, sync_dir};
+use super::dirs::Dirs;
+use super::{Synced, parent_dir, remove};
 use crate::{Error, Fs, Grant, NewFile, Op};
-use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -21,12 +21,10 @@ pub struct Batch<'fs> {
     fs: &'fs dyn Fs,
     /// The directory of the drafts, on the file system of all targets.
     drafts_dir: PathBuf,
-    /// Mode and owner of directories that are made.
-    dirs: Grant,
+    /// The directories that get names.
+    dirs: Dirs<'fs>,
     /// Whether each file is synced by itself: a few are not worth flushing what everybody else wrote.
     syncs_each: bool,
-    /// The directories that got names.
-    touched: BTreeSet<PathBuf>,
     /// Whether there may be drafts.
     pending: bool,
 }
@@ -55,7 +53,7 @@ impl<'fs> Batch<'fs> {
             Err(error) => return Err(Error::new(Op::MakeDir, drafts_dir, error)),
         }
         let (drafts_dir, syncs_each) = (drafts_dir.to_owned(), count <= Self::FEW_COUNT);
-        Ok(Batch { fs, drafts_dir, dirs, syncs_each, touched: BTreeSet::new(), pending: true })
+        Ok(Batch { fs, drafts_dir, dirs: Dirs::new(fs, dirs), syncs_each, pending: true })
     }
 
     /// Removes the drafts that a run that died left in a directory of drafts, if it is there.
@@ -106,27 +104,8 @@ impl<'fs> Batch<'fs> {
     /// The system's.
     pub fn publish(&mut self, name: &str, target: &Path) -> Result<(), Error> {
         let draft = self.drafts_dir.join(name);
-        let dir = parent_dir(target);
-        if !self.touched.contains(dir) {
-            self.make_dirs(dir)?;
-            self.touched.insert(dir.to_owned());
-        }
+        self.dirs.make(parent_dir(target))?;
         self.fs.rename_over(&draft, target).map_err(Error::at(Op::Rename, target))
-    }
-
-    fn make_dirs(&mut self, dir: &Path) -> Result<(), Error> {
-        match self.fs.make_dir(dir, self.dirs) {
-            Ok(()) => {
-                self.touched.insert(parent_dir(dir).to_owned());
-                Ok(())
-            }
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-            Err(error) if error.kind() == ErrorKind::NotFound && dir.parent().is_some() => {
-                self.make_dirs(parent_dir(dir))?;
-                self.make_dirs(dir)
-            }
-            Err(error) => Err(Error::new(Op::MakeDir, dir, error)),
-        }
     }
 
     /// Makes the names durable, and removes the directory of drafts.
@@ -134,12 +113,7 @@ impl<'fs> Batch<'fs> {
     /// # Errors
     /// The system's.
     pub fn end(mut self) -> Result<Synced, Error> {
-        let mut synced = Synced::Yes;
-        if self.syncs_each || !self.sync_all()? {
-            for dir in &self.touched {
-                synced = synced.and(sync_dir(self.fs, dir)?);
-            }
-        }
+        let synced = if self.syncs_each || !self.sync_all()? { self.dirs.sync()? } else { Synced::Yes };
         self.pending = false;
         self.fs.remove_dir(&self.drafts_dir).map_err(Error::at(Op::Remove, &self.drafts_dir))?;
         Ok(synced)

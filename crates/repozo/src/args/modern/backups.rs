@@ -50,6 +50,9 @@ pub struct RestoreArgs {
     /// Compare with the database that is there only the last of the files that it has, and a few places of the others.
     #[arg(long, requires = "update")]
     pub quick: bool,
+    /// Put aside what is in the blob directory and belongs to no blob of that state, when the database is restored.
+    #[arg(long, requires_all = ["update", "blobs"])]
+    pub prune_extra: bool,
     /// Tell what would be restored, and write nothing.
     #[arg(long)]
     pub dry_run: bool,
@@ -104,6 +107,9 @@ pub struct BackupArgs {
     /// Back up the blobs that the backups name and the repository lacks, too, from this blob directory.
     #[arg(long, value_name = "DIR")]
     pub blobs: Option<PathBuf>,
+    /// Put blobs under 64 KiB together in a few files, instead of one each.
+    #[arg(long)]
+    pub containers: bool,
     /// Wait up to SECONDS for another run to end.
     #[arg(long, value_name = "SECONDS", default_value_t = 0, hide_default_value = true)]
     pub wait: u64,
@@ -276,6 +282,7 @@ impl BackupArgs {
     pub fn complete(&mut self, profile: &Profile) {
         self.source = self.source.take().or_else(|| profile.source.clone());
         self.blobs = self.blobs.take().or_else(|| profile.blobs.clone());
+        self.containers |= profile.containers;
         self.quick |= profile.quick;
         self.gzip |= profile.gzip;
         self.wait = if self.wait == 0 { profile.wait } else { self.wait };

@@ -8,7 +8,8 @@ use crate::report::{one_line, status_of_missing};
 use crate::ui::figures::{bytes, count_of};
 use classic::plan::Decision;
 use classic::{
-    BackedUp, BackupOutcome, BackupRequest, BlobsBackedUp, Context, Event, Observer, Part, QuickCheck, backup,
+    BackedUp, BackupOutcome, BackupRequest, BlobsBackedUp, BlobsSource, Context, Event, Observer, Part,
+    QuickCheck, backup,
 };
 use serde_json::json;
 use std::ffi::OsString;
@@ -56,7 +57,7 @@ fn make(args: &BackupArgs, desk: &Desk<'_>) -> Result<Done, Failure> {
         quick: args.quick.then(QuickCheck::default),
         gzip: args.gzip,
         wait: Duration::from_secs(args.wait),
-        blobs: args.blobs.clone(),
+        blobs: args.blobs.clone().map(|dir| BlobsSource { dir, together: args.containers }),
         ..BackupRequest::default()
     };
     let watching = Watching { observer: desk.ctx.observer, seen: Mutex::default() };

@@ -62,7 +62,7 @@ fn drill(args: &DrillArgs, desk: &Desk<'_>, found: &mut Found, out: &mut dyn Wri
         wanted,
         even_packed: false,
         update: None,
-        blobs: Some(BlobsRequest { dir: blobs.clone(), update: false, quick: false }),
+        blobs: Some(BlobsRequest { dir: blobs.clone(), update: false, quick: false, prune_extra: false }),
     };
     let mut restored = restore(&desk.ctx, &request, &target);
     if matches!(restored, Err(Error::NoBlobs { .. })) {

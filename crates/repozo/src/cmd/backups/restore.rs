@@ -29,7 +29,12 @@ pub(super) fn run(args: &RestoreArgs, desk: &Desk<'_>, out: &mut dyn Write) -> R
         },
         even_packed: args.even_packed,
         update: args.update.then_some(Update { check: check(args.quick), keeps_unknown: false }),
-        blobs: args.blobs.clone().map(|dir| BlobsRequest { dir, update: args.update, quick: args.quick }),
+        blobs: args.blobs.clone().map(|dir| BlobsRequest {
+            dir,
+            update: args.update,
+            quick: args.quick,
+            prune_extra: args.prune_extra,
+        }),
     };
     let Restored { plan, change, blobs } = match &args.output {
         Some(target) if !args.dry_run => restore(&desk.ctx, &request, target)?,
@@ -51,10 +56,11 @@ pub(super) fn run(args: &RestoreArgs, desk: &Desk<'_>, out: &mut dyn Write) -> R
 }
 
 fn blobs_text(blobs: &BlobsRestored) -> String {
-    let BlobsRestored { count, len, written_count, missing_count } = *blobs;
+    let BlobsRestored { count, len, written_count, missing_count, extra_count } = *blobs;
     let missing = if missing_count > 0 { format!(", {missing_count} missing") } else { String::new() };
+    let aside = if extra_count > 0 { format!("; {extra_count} others put aside") } else { String::new() };
     let blobs = count_of(count, "blob", "blobs");
-    format!("\n{blobs}, {}, {written_count} of them written{missing}", bytes(len))
+    format!("\n{blobs}, {}, {written_count} of them written{missing}{aside}", bytes(len))
 }
 
 /// How a database that is there is compared.
@@ -169,6 +175,7 @@ pub(super) fn plan_json(
             "blobs_len": blobs.map(|blobs| blobs.len),
             "blobs_written": blobs.map(|blobs| blobs.written_count),
             "blobs_missing": blobs.map(|blobs| blobs.missing_count),
+            "blobs_put_aside": blobs.map(|blobs| blobs.extra_count),
         }),
     )
 }

@@ -54,6 +54,7 @@ fn backup_args(profile: &Profile, place: RepositoryArgs, json: bool) -> BackupAr
         full: false,
         quick: false,
         blobs: None,
+        containers: false,
         gzip: false,
         wait: 0,
         hook_before: None,

@@ -131,7 +131,7 @@ fn a_restore_that_dies_anywhere_leaves_no_database_without_its_blobs() {
     assert!(died_count > 20, "{died_count}");
 }
 
-fn copy_dir(from: &std::path::Path, to: &std::path::Path) {
+pub(super) fn copy_dir(from: &std::path::Path, to: &std::path::Path) {
     std::fs::create_dir_all(to).unwrap();
     for name in testkit::names(from) {
         let (from, to) = (from.join(&name), to.join(&name));

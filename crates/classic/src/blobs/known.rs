@@ -1,0 +1,106 @@
+//! What lists say of the blobs that a new one is to name. Of each only the place of its line is held: 32 bytes a blob, its
+//! revision included, however long a line is.
+
+use super::Revision;
+use super::list::{Entry, LINE_LEN_LIMIT, ListReader, parse_entry};
+use super::spot::Held;
+use crate::{Context, Error};
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+use vfs::{Fs, Op, ReadFile};
+
+/// A blob of which a line is to be written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) revision: Revision,
+    /// Where a sound list says what it is.
+    pub(super) line: Option<Line>,
+}
+
+// A full may name millions.
+const _: () = assert!(size_of::<Wanted>() == 32);
+
+/// A line of a list.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line {
+    pos: NonZeroU64,
+    /// Which of the lists.
+    list: u32,
+}
+
+/// Lists whose lines are looked up.
+pub(super) struct KnownLines<'a> {
+    fs: &'a dyn Fs,
+    paths: Vec<PathBuf>,
+    /// The one that was read last: mostly the next line is in it, too.
+    open: Option<(u32, Box<dyn ReadFile>)>,
+}
+
+impl<'a> KnownLines<'a> {
+    /// Those of these lists; the caller holds the lock of the repository, so that they stay what they are.
+    pub(super) fn of(fs: &'a dyn Fs, paths: Vec<PathBuf>) -> KnownLines<'a> {
+        KnownLines { fs, paths, open: None }
+    }
+
+    /// Notes for each of `wanted`, which are in the order of lists, what any of the lists says of it.
+    ///
+    /// # Errors
+    /// An interruption. A list that is damaged says nothing that is believed; verify tells of it.
+    pub(super) fn find(&self, ctx: &Context<'_>, wanted: &mut [Wanted]) -> Result<(), Error> {
+        for (list, path) in (0_u32..).zip(&self.paths) {
+            ctx.interrupt.check()?;
+            let Ok(reader) = ListReader::open(self.fs, path) else { continue };
+            if find_in(reader, list, wanted).is_err() {
+                let lines = wanted.iter_mut().map(|wanted| &mut wanted.line);
+                lines.filter(|line| line.is_some_and(|line| line.list == list)).for_each(|line| *line = None);
+            }
+        }
+        Ok(())
+    }
+
+    /// All that one of the lists names, and the lines of what was there.
+    ///
+    /// # Errors
+    /// [`Error::BlobList`], the system's.
+    pub(super) fn all_of(&self, path: &Path) -> Result<Vec<Wanted>, Error> {
+        let list = (0_u32..).zip(&self.paths).find(|(_, known)| *known == path).map(|(list, _)| list);
+        let mut reader = ListReader::open(self.fs, path)?;
+        let mut wanted = Vec::new();
+        loop {
+            let pos = NonZeroU64::new(reader.pos());
+            let Some(Entry { revision, held }) = reader.next()? else { return Ok(wanted) };
+            let line = held.and(list).zip(pos).map(|(list, pos)| Line { pos, list });
+            wanted.push(Wanted { revision, line });
+        }
+    }
+
+    /// What a line says.
+    ///
+    /// # Errors
+    /// [`Error::BlobList`], the system's.
+    pub(super) fn at(&mut self, Line { pos, list }: Line) -> Result<Option<Held>, Error> {
+        let path = &self.paths[list as usize];
+        let file = match self.open.take() {
+            Some((open, file)) if open == list => file,
+            _ => self.fs.open(path).map_err(vfs::Error::at(Op::Open, path))?,
+        };
+        let mut bytes = [0; LINE_LEN_LIMIT];
+        let len = file.read_full_at(pos.get(), &mut bytes).map_err(vfs::Error::at(Op::Read, path))?;
+        self.open = Some((list, file));
+        let line = bytes[..len].split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+        let entry = std::str::from_utf8(line).ok().and_then(parse_entry);
+        let reason = "a line is another one than it was";
+        Ok(entry.ok_or_else(|| Error::BlobList { path: path.clone(), reason })?.held)
+    }
+}
+
+fn find_in(mut list: ListReader, number: u32, wanted: &mut [Wanted]) -> Result<(), Error> {
+    loop {
+        let pos = NonZeroU64::new(list.pos());
+        let Some(Entry { revision, held }) = list.next()? else { return Ok(()) };
+        let at = wanted.binary_search_by_key(&revision, |wanted| wanted.revision);
+        if let (Ok(at), Some(pos), Some(_)) = (at, pos, held) {
+            wanted[at].line = Some(Line { pos, list: number });
+        }
+    }
+}

@@ -55,7 +55,7 @@ def grow(path, seed, count):
     connection = db.open()
     root = connection.root()
     for number in range(int(count)):
-        for name in {'blob-%d' % rng.randrange(6), 'new-%s-%d' % (seed, number)}:
+        for name in ('blob-%d' % rng.randrange(6), 'new-%s-%d' % (seed, number)):
             if name not in root:
                 root[name] = Blob()
             with root[name].open('w') as file:

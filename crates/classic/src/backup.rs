@@ -92,9 +92,21 @@ pub fn backup(ctx: &Context<'_>, request: &BackupRequest) -> Result<BackedUp, Er
     survey.tell_files(ctx, &repository, &Limit::Newest);
     let source = Source::open(ctx, &request.file)?;
     let blobs = Cell::new(None);
-    let run = Run { ctx, request, repository: &repository, survey: &survey, source: &source, blobs: &blobs };
+    let run = Run {
+        ctx,
+        request,
+        repository: &repository,
+        survey: &survey,
+        source: &source,
+        blobs: &blobs,
+        is_locked: lock.is_some(),
+    };
     let outcome = run.run()?;
     run.back_up_blobs()?;
+    if request.kill_old && request.blobs.is_some() && lock.is_some() {
+        // What older backups alone needed goes with them.
+        blobs::collect_or_tell(ctx, &repository)?;
+    }
     Ok(BackedUp { outcome, blobs: blobs.get() })
 }
 
@@ -106,13 +118,16 @@ struct Run<'a> {
     source: &'a Source,
     /// What became of the blobs, once they were backed up.
     blobs: &'a Cell<Option<BlobsBackedUp>>,
+    /// Whether no other run can be at the repository.
+    is_locked: bool,
 }
 
 impl Run<'_> {
     /// Backs up the blobs that the backups name, if they are to be and were not yet.
     fn back_up_blobs(&self) -> Result<(), Error> {
         if let (Some(blobs), None) = (&self.request.blobs, self.blobs.get()) {
-            self.blobs.set(Some(blobs::back_up(self.ctx, self.repository, self.source, blobs)?));
+            let done = blobs::back_up(self.ctx, self.repository, self.source, blobs, self.is_locked)?;
+            self.blobs.set(Some(done));
         }
         Ok(())
     }

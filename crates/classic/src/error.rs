@@ -72,6 +72,18 @@ pub enum Error {
         /// The directory.
         dir: PathBuf,
     },
+    /// A backup has no list of its blobs, and others of its chain have one.
+    #[error("{} is missing: other backups of its chain have such a list; the next backup with --blobs makes one for the newest chain", path.display())]
+    BlobListMissing {
+        /// The list.
+        path: PathBuf,
+    },
+    /// Blobs are to be put aside, and nothing shows whose they are.
+    #[error("{}: nothing is put aside where there is no database at --output, since a server may need it; restore without --prune-extra first", dir.display())]
+    ExtraOfWhat {
+        /// The blob directory.
+        dir: PathBuf,
+    },
     /// The source cannot be read as a FileStorage.
     #[error("{}: {error}; nothing was backed up{}", path.display(), advice(error))]
     Source {
@@ -375,7 +387,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// There is not enough room beside the old database.
-    #[error("{}: {needed_len} bytes are needed and {free_len} are free; nothing was changed", dir.display())]
+    #[error("{}: {needed_len} bytes are needed and {free_len} are free; the database was not changed", dir.display())]
     NoSpace {
         /// The directory of the target.
         dir: PathBuf,

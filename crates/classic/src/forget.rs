@@ -6,7 +6,7 @@
 //! | the list without the lines of the end, under its name (**the commit point**) | files that no line names, complete | the next backup adopts those that continue the chain, and sets others aside |
 //! | each of them, newest first, its index and its tags | fewer of them | the same |
 
-use crate::blobs::collect;
+use crate::blobs::collect_or_tell;
 use crate::inventory::chain_entry;
 use crate::prune::{
     NewFull, first_transaction, lock_to_remove, reason_to_keep, remove_chain, remove_data_file,
@@ -15,8 +15,7 @@ use crate::reconcile::{line_of, reconcile, write_dat};
 use crate::repository::Survey;
 use crate::retention::{BackupFacts, ChainFacts, Policy, Reason, decide};
 use crate::{
-    BackupEntry, BackupName, BlobsForgotten, Chain, ChainEntry, ChainReader, Context, Error, Notice, Part,
-    Repository,
+    BackupEntry, BackupName, BlobsForgotten, Chain, ChainEntry, ChainReader, Context, Error, Part, Repository,
 };
 use filestorage::transaction_before;
 use std::collections::BTreeSet;
@@ -75,14 +74,7 @@ pub fn forget(
         }
     }
     // Behind all else: what no list names any more is of no backup.
-    let blobs = match collect(ctx, &repository, &repository.survey()?) {
-        Err(error @ Error::Interrupted { .. }) => return Err(error),
-        Err(error) => {
-            ctx.notice(Notice::BlobsKept(error.to_string()));
-            BlobsForgotten::default()
-        }
-        Ok(blobs) => blobs,
-    };
+    let blobs = collect_or_tell(ctx, &repository)?;
     Ok((plan.into_iter().flatten().collect(), blobs))
 }
 

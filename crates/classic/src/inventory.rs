@@ -144,7 +144,7 @@ fn backup_entry(
         }
         tids_of(reader, &part)
     });
-    let blobs = count_blobs(ctx, repository, part.name.stamp).map_err(|error| error.to_string());
+    let blobs = count_blobs(ctx, repository, &part).map_err(|error| error.to_string());
     BackupEntry {
         part,
         stored_len: stored_len.ok(),

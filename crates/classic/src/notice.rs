@@ -163,6 +163,17 @@ pub enum Notice {
     },
     /// A list of blobs is damaged and is made anew.
     BlobListAnew(String),
+    /// A blob was copied, and the repository has another one under its oid and tid, at this path.
+    BlobDiffers(PathBuf),
+    /// A blob that is in no list, and not in the blob directory either, was found at this path of the repository.
+    BlobOfNoList(PathBuf),
+    /// Transactions of a backup are damaged.
+    BlobsNotKnown {
+        /// The backup.
+        path: PathBuf,
+        /// How many bytes of them.
+        len: u64,
+    },
     /// Files of a blob directory that belong to no blob of a state were put aside.
     BlobsPutAside {
         /// Where they are now.
@@ -341,6 +352,27 @@ impl fmt::Display for Notice {
             }
             Notice::BlobsMissing { path, count } => {
                 write!(f, "{}: {count} blobs were not there when they were to be backed up", path.display())
+            }
+            Notice::BlobDiffers(path) => {
+                let path = path.display();
+                write!(
+                    f,
+                    "{path} is another blob than the one that was just copied, of the same object and transaction: both are kept; which is right?"
+                )
+            }
+            Notice::BlobOfNoList(path) => {
+                let path = path.display();
+                write!(
+                    f,
+                    "{path} is in no list, and its file is not in the blob directory any more: it is taken as it is"
+                )
+            }
+            Notice::BlobsNotKnown { path, len } => {
+                let path = path.display();
+                write!(
+                    f,
+                    "{path}: {len} bytes of damaged transactions: which blobs they name is not known, and those are in no backup"
+                )
             }
             Notice::BlobsPutAside { dir, count } => {
                 write!(f, "{count} files that belong to no blob of this state are in {} now", dir.display())

@@ -8,6 +8,7 @@
 //! | the database under its name (**the commit point**) | the new database without an index | |
 //! | the index under its name | the new database with its index | |
 
+use crate::blobs::BlobsRestore;
 use crate::content::check_index;
 use crate::copy::buffer_for;
 use crate::joining::{Joined, Joining};
@@ -17,7 +18,7 @@ use crate::replacing::Replacing;
 use crate::repository::Survey;
 use crate::selection::{Selection, Trust, select};
 use crate::update::{Update, Updated, Wish, update};
-use crate::{BlobsRequest, BlobsRestored, Context, Error, Event, Limit, Notice, Repository, Stamp, blobs};
+use crate::{BlobsRequest, BlobsRestored, Context, Error, Event, Limit, Notice, Repository, Stamp};
 use filestorage::Tid;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -112,7 +113,11 @@ pub(crate) fn hold(ctx: &Context<'_>, path: &Path) -> Option<Box<dyn Lock>> {
 
 /// All files are there and have the lengths that their lines promise, as far as that can be seen without
 /// reading them, before the first byte is written.
-fn check_lengths(ctx: &Context<'_>, repository: &Repository<'_>, selection: &Selection) -> Result<(), Error> {
+pub(crate) fn check_lengths(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    selection: &Selection,
+) -> Result<(), Error> {
     for piece in &selection.pieces {
         let path = repository.path_of(piece.name);
         let quick = QuickLen::of(ctx.fs, &path, piece.name)?;
@@ -143,12 +148,7 @@ impl Run<'_> {
 
     fn to_file(&self, path: &Path) -> Result<Option<BlobsRestored>, Error> {
         let mut replacing = Replacing::begin(self.ctx, self.repository, self.selection, path)?;
-        let blobs = self.request.blobs.as_ref().map(|request| {
-            let parts = self.selection.parts();
-            // All transactions of the last file are part of the state.
-            blobs::restore(self.ctx, self.repository, &parts, Some(Tid::new(u64::MAX)), request)
-        });
-        let blobs = blobs.transpose()?;
+        let blobs = self.blobs(&replacing)?;
         match self.update(&mut replacing)? {
             Some(Updated::Done(_)) => return Ok(blobs),
             Some(Updated::Impossible(why)) => {
@@ -167,6 +167,18 @@ impl Run<'_> {
         let index = self.draft_index(&replacing, &joined)?;
         replacing.swap(data, index)?;
         Ok(blobs)
+    }
+
+    fn blobs(&self, replacing: &Replacing<'_>) -> Result<Option<BlobsRestored>, Error> {
+        let Some(request) = &self.request.blobs else { return Ok(None) };
+        // All transactions of the last file are part of the state.
+        let (parts, last) = (self.selection.parts(), Some(Tid::new(u64::MAX)));
+        let mut blobs = BlobsRestore::of(self.ctx, self.repository, &parts, last, request)?;
+        if let (Some(data_len), None) = (self.selection.total_len(), self.request.update) {
+            replacing.check_space(data_len)?;
+        }
+        blobs.check(replacing.place.replaced.is_some())?;
+        blobs.restore().map(Some)
     }
 
     /// Brings the database that is there to the state, if that was asked for. What no list vouches for is written as a

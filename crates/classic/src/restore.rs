@@ -1,11 +1,12 @@
 //! Restoring the state behind any transaction. The target changes as in a recovery, see `recover.rs`; nothing is
 //! replaced before all was read, and found to be what was backed up, and a sound database.
 
+use crate::blobs::BlobsRestore;
 use crate::indexes::draft_whole;
 use crate::joining::Joining;
 use crate::place::Place;
 use crate::reconcile::wait_for_a_line;
-use crate::recover::hold;
+use crate::recover::{check_lengths, hold};
 use crate::replacing::Replacing;
 use crate::selection::{Piece, Selection, Trust};
 use crate::timeline::{Found, Wanted, find};
@@ -68,6 +69,7 @@ pub struct RestorePlan {
 pub fn plan_restore(ctx: &Context<'_>, request: &RestoreRequest) -> Result<RestorePlan, Error> {
     let repository = Repository::open(ctx.fs, &request.repository)?;
     let chosen = Chosen::choose(ctx, &repository, request.wanted)?;
+    blobs_of(ctx, &repository, request, &chosen.found)?;
     plan(ctx, &repository, request, &chosen.found)
 }
 
@@ -95,19 +97,34 @@ pub fn restore(ctx: &Context<'_>, request: &RestoreRequest, target: &Path) -> Re
     let Chosen { found, lock: _reading } = Chosen::choose(ctx, &repository, request.wanted)?;
     let plan = plan(ctx, &repository, request, &found)?;
     let mut replacing = Replacing::begin(ctx, &repository, &selection(&found), target)?;
-    let blobs = request
-        .blobs
-        .as_ref()
-        .map(|request| blobs::restore(ctx, &repository, &found.parts, found.last_tid(), request));
-    let mut blobs = blobs.transpose()?;
-    let change = put_in_place(ctx, &repository, request, &found, &mut replacing)?;
-    if let (Some(request), Some(blobs)) = (&request.blobs, &mut blobs)
-        && request.prune_extra
-    {
-        blobs.extra_count =
-            blobs::set_extra_aside(ctx, &repository, &found.parts, found.last_tid(), request)?;
+    let mut blobs = blobs_of(ctx, &repository, request, &found)?;
+    // What is seen to be impossible is refused before the blobs are written, which come first.
+    check_lengths(ctx, &repository, &selection(&found))?;
+    if request.update.is_none() {
+        replacing.check_space(needed_len(&found))?;
     }
-    Ok(Restored { plan, change, blobs })
+    let mut restored = None;
+    if let Some(blobs) = &mut blobs {
+        blobs.check(replacing.place.replaced.is_some())?;
+        restored = Some(blobs.restore()?);
+    }
+    let change = put_in_place(ctx, &repository, request, &found, &mut replacing)?;
+    if let (Some(blobs), Some(restored)) = (&blobs, &mut restored) {
+        restored.extra_count = blobs.set_extra_aside()?;
+    }
+    Ok(Restored { plan, change, blobs: restored })
+}
+
+/// The blobs of what was found, if they are wanted.
+fn blobs_of<'a>(
+    ctx: &'a Context<'a>,
+    repository: &'a Repository<'a>,
+    request: &'a RestoreRequest,
+    found: &Found,
+) -> Result<Option<BlobsRestore<'a>>, Error> {
+    let request = request.blobs.as_ref();
+    let of = |request| BlobsRestore::of(ctx, repository, &found.parts, found.last_tid(), request);
+    request.map(of).transpose()
 }
 
 fn put_in_place(
@@ -144,8 +161,8 @@ pub fn verify_state(ctx: &Context<'_>, request: &RestoreRequest) -> Result<Resto
     let plan = plan(ctx, &repository, request, &found)?;
     join(ctx, &repository, &found, &mut |_| Ok(()))?;
     let mut problems = Vec::new();
-    let backups = found.parts.iter().map(|part| part.name);
-    blobs::verify(ctx, &repository, backups, found.last_tid(), false, &mut |error| problems.push(error))?;
+    let chains = [found.parts.clone()].into_iter();
+    blobs::verify(ctx, &repository, chains, found.last_tid(), false, &mut |error| problems.push(error))?;
     problems.into_iter().next().map_or(Ok(plan), Err)
 }
 

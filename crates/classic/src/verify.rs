@@ -76,7 +76,7 @@ pub fn verify_files(
             Err(_) if ctx.fs.meta(&repository.dat_path(full.stamp)).is_err() => {}
             Err(error) => run.part_problem(part, error),
         }
-        blobs::verify(ctx, &repository, [part.name].into_iter(), None, false, &mut |error| {
+        blobs::verify(ctx, &repository, [vec![*part]].into_iter(), None, false, &mut |error| {
             run.problem(&VerifyProblem::File(error))
         })?;
     }
@@ -114,8 +114,8 @@ impl Run<'_> {
         }
         let quick = self.request.quick;
         let (ctx, repository) = (self.ctx, self.repository);
-        let backups = survey.chains.iter().flat_map(|chain| &chain.files).copied();
-        blobs::verify(ctx, repository, backups, None, quick, &mut |error| {
+        let chains = survey.chains.iter().map(|chain| chain.tile().parts);
+        blobs::verify(ctx, repository, chains, None, quick, &mut |error| {
             self.problem(&VerifyProblem::File(error))
         })?;
         self.ctx.tell(&Event::Ended);

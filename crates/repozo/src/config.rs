@@ -259,6 +259,7 @@ mod tests {
             source = "/srv/Data.fs"
             repository = "/srv/backups"
             blobs = "/srv/blobstorage"
+            containers = true
             quick = true
             gzip = true
             wait = 60

@@ -71,6 +71,7 @@ pub(crate) fn verb_status(error: &Error) -> u8 {
         | Error::TargetNotAFile { .. }
         | Error::TargetAhead { .. }
         | Error::BlobDirNotEmpty { .. }
+        | Error::ExtraOfWhat { .. }
         | Error::NoBlobs { .. }
         | Error::NotAReport { .. }
         | Error::NoSpace { .. }
@@ -83,9 +84,9 @@ pub(crate) fn verb_status(error: &Error) -> u8 {
     }
 }
 
-/// The exit status of a run that did what it was to do, but for so many blobs that are not there.
-pub(crate) fn status_of_missing(count: Option<u64>) -> u8 {
-    if count.unwrap_or(0) > 0 { FOUND } else { 0 }
+/// The exit status of a run that did what it was to do, unless blobs are not there.
+pub(crate) fn status_of_blobs(is_complete: Option<bool>) -> u8 {
+    if is_complete.unwrap_or(true) { 0 } else { FOUND }
 }
 
 /// Whether an error of a verification says that backups are not what they should be, and not that they cannot be had.

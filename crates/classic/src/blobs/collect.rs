@@ -2,11 +2,11 @@
 
 use super::Revision;
 use super::dir::is_absent;
-use super::list::ListReader;
-use super::spot::{Container, Spot};
+use super::list::{Entry, ListReader};
+use super::spot::{Container, Held, Spot};
 use super::store::Store;
 use crate::repository::Survey;
-use crate::{Context, Error, Repository};
+use crate::{Chain, Context, Error, Notice, Repository};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use vfs::Op;
@@ -21,6 +21,24 @@ pub struct BlobsForgotten {
     pub len: u64,
 }
 
+/// [`collect`]; what keeps it from being done is told, and does no harm. The caller holds the lock of the repository.
+///
+/// # Errors
+/// An interruption; where the repository cannot be listed.
+pub(crate) fn collect_or_tell(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+) -> Result<BlobsForgotten, Error> {
+    match collect(ctx, repository, &repository.survey()?) {
+        Err(error @ Error::Interrupted { .. }) => Err(error),
+        Err(error) => {
+            ctx.notice(Notice::BlobsKept(error.to_string()));
+            Ok(BlobsForgotten::default())
+        }
+        done => done,
+    }
+}
+
 /// Removes the blobs that no list of a backup names, and the containers in which there is none that one names. The caller
 /// holds the lock of the repository. A list that cannot be read may name anything: nothing is removed.
 ///
@@ -28,11 +46,7 @@ pub struct BlobsForgotten {
 ///
 /// # Errors
 /// Those of the lists, the system's.
-pub(crate) fn collect(
-    ctx: &Context<'_>,
-    repository: &Repository<'_>,
-    survey: &Survey,
-) -> Result<BlobsForgotten, Error> {
+fn collect(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) -> Result<BlobsForgotten, Error> {
     let store = Store::of(repository);
     let mut done = BlobsForgotten::default();
     let dirs = names_in(ctx, store.dir())?;
@@ -43,7 +57,10 @@ pub(crate) fn collect(
     // What is no blob was put there by somebody else.
     for dir in dirs.iter().filter(|dir| Store::is_dir_name(dir)) {
         let is_unnamed = |name: &str| {
-            Store::parse(dir, name).is_some_and(|revision| named.alone.binary_search(&revision).is_err())
+            Store::parse(dir, name).is_some_and(|(revision, hash)| match hash {
+                None => named.alone.binary_search(&revision).is_err(),
+                Some(hash) => !named.by_hash.contains(&(revision, hash)),
+            })
         };
         remove_from(ctx, &store.dir().join(dir), &is_unnamed, &mut done)?;
     }
@@ -58,28 +75,52 @@ pub(crate) fn collect(
 struct Named {
     /// Those with a file of their own, in order.
     alone: Vec<Revision>,
+    /// Those whose file has their hash in its name.
+    by_hash: BTreeSet<(Revision, u64)>,
     containers: BTreeSet<Container>,
 }
 
 impl Named {
     fn by_lists(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) -> Result<Named, Error> {
+        for chain in &survey.chains {
+            expect_lists_of(ctx, repository, chain)?;
+        }
         let chains = survey.chains.iter().chain(&survey.removing);
         let stamps = chains.flat_map(|chain| &chain.files).chain(&survey.strays).map(|name| name.stamp);
         let mut named = Named::default();
-        for stamp in stamps {
+        // Where the data is away for a moment, its list still says what it needs.
+        for stamp in stamps.chain(survey.lone_blobs.iter().copied()) {
             let path = repository.blobs_path(stamp);
             let Some(mut list) = ListReader::find(ctx.fs, &path)? else { continue };
             while let Some(entry) = list.next()? {
-                match entry.held.map(|held| held.spot) {
-                    Some(Spot::Within(container, _)) => drop(named.containers.insert(container)),
-                    // One that was missing may have come since.
-                    Some(Spot::Alone) | None => named.alone.push(entry.revision),
-                }
+                named.add(entry);
             }
         }
         named.alone.sort_unstable();
         named.alone.dedup();
         Ok(named)
+    }
+
+    fn add(&mut self, Entry { revision, held }: Entry) {
+        let Some(Held { content, spot }) = held else {
+            // One that was missing may have come since.
+            return self.alone.push(revision);
+        };
+        match spot {
+            Spot::Alone => self.alone.push(revision),
+            Spot::ByHash => drop(self.by_hash.insert((revision, content.hash.short_number()))),
+            Spot::Within(container, _) => drop(self.containers.insert(container)),
+        }
+    }
+}
+
+/// Where some backups of a chain have lists and one has none, it may have had one.
+fn expect_lists_of(ctx: &Context<'_>, repository: &Repository<'_>, chain: &Chain) -> Result<(), Error> {
+    let lists = chain.files.iter().map(|name| repository.blobs_path(name.stamp));
+    let (there, away): (Vec<_>, Vec<_>) = lists.partition(|list| ctx.fs.meta(list).is_ok());
+    match away.into_iter().next() {
+        Some(path) if !there.is_empty() => Err(Error::BlobListMissing { path }),
+        _ => Ok(()),
     }
 }
 

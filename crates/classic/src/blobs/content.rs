@@ -9,6 +9,18 @@ impl BlobHash {
         BlobHash(*hasher.finalize().as_bytes())
     }
 
+    /// The first 16 of its digits, as a number.
+    pub(crate) fn short_number(&self) -> u64 {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&self.0[..8]);
+        u64::from_be_bytes(bytes)
+    }
+
+    /// The first 16 of its digits.
+    pub(crate) fn short(&self) -> String {
+        format!("{:016x}", self.short_number())
+    }
+
     pub(crate) fn parse(digits: &str) -> Option<BlobHash> {
         // Upper-case digits were not written here.
         let is_ours = digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));

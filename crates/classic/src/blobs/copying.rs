@@ -1,10 +1,8 @@
 use super::Revision;
 use super::bytes::Bytes;
 use super::container::{Containers, SMALL_LEN, Small};
-use super::content::Content;
 use super::dir::{BlobDir, is_absent};
-use super::known::Wanted;
-use super::spot::{Container, Held, Spot};
+use super::spot::{Held, Spot};
 use super::store::Store;
 use crate::{Error, Interrupt, Stamp};
 use std::path::Path;
@@ -16,7 +14,7 @@ pub(super) struct Copying<'a> {
     pub(super) fs: &'a dyn Fs,
     pub(super) interrupt: &'a Interrupt,
     /// Where the blob may be, in the order in which it is looked for.
-    pub(super) dirs: &'a [BlobDir; 2],
+    pub(super) dirs: &'a [BlobDir],
     pub(super) store: &'a Store,
     pub(super) batch: &'a Batch<'a>,
     pub(super) gid: u32,
@@ -28,34 +26,57 @@ pub(super) struct Copying<'a> {
 pub(super) enum Taken {
     /// The repository has it.
     Had(Held),
-    /// It is in a draft of its own.
-    Copied(Content),
+    /// The repository has it, though no list says so, and the blob directory does not.
+    Found(Held),
+    /// It is in a draft of its own, under the name of its revision.
+    Copied(Held),
     /// It was read, to be put together with others.
     Read(Small),
     /// It is in none of the directories.
     Missing,
 }
 
+/// A blob, and whether the repository has another one under its oid and tid.
+pub(super) struct Outcome {
+    pub(super) taken: Taken,
+    pub(super) differs: bool,
+}
+
+impl Outcome {
+    fn of(taken: Taken) -> Outcome {
+        Outcome { taken, differs: false }
+    }
+}
+
 impl Copying<'_> {
-    /// Copies a blob, unless the repository has it as a list says.
+    /// Copies a blob, unless the repository has it as a list says. A blob never changes: one of another length than before is
+    /// copied all the same, and takes the place of no other.
     ///
     /// # Errors
     /// An interruption, the system's.
-    pub(super) fn take(&self, revision: Revision, known: Option<Held>) -> Result<Taken, Error> {
-        if let Some(held) = known.filter(|held| self.store.has(self.fs, revision, *held)) {
-            return Ok(Taken::Had(held));
-        }
-        // A file of its own that was lost comes back where the lists look for it.
-        let alone = !self.together || known.is_some_and(|held| held.spot == Spot::Alone);
+    pub(super) fn take(&self, revision: Revision, known: Option<Held>) -> Result<Outcome, Error> {
+        let had = known.filter(|held| self.store.has(self.fs, revision, *held));
         for dir in self.dirs {
             let from = dir.file(revision);
+            // What the repository has is not opened.
+            if let Some(held) = had
+                && self.fs.meta(&from).is_ok_and(|meta| meta.len == held.content.len)
+            {
+                return Ok(Outcome::of(Taken::Had(held)));
+            }
             match self.fs.open(&from) {
-                Ok(file) => return self.copy(&from, &*file, revision, alone),
+                Ok(file) => return self.copy(&from, &*file, revision, known, had.is_some()),
                 Err(error) if is_absent(&error) => {}
                 Err(error) => return Err(vfs::Error::new(Op::Open, &from, error).into()),
             }
         }
-        Ok(Taken::Missing)
+        // Where the server has lost it, what the repository has is all there is.
+        let taken = match (had, known) {
+            (Some(held), _) => Taken::Had(held),
+            (None, None) => self.stored(revision)?.map_or(Taken::Missing, Taken::Found),
+            (None, Some(_)) => Taken::Missing,
+        };
+        Ok(Outcome::of(taken))
     }
 
     fn copy(
@@ -63,88 +84,47 @@ impl Copying<'_> {
         from: &Path,
         file: &dyn ReadFile,
         revision: Revision,
-        alone: bool,
-    ) -> Result<Taken, Error> {
+        known: Option<Held>,
+        differs: bool,
+    ) -> Result<Outcome, Error> {
         let meta = file.meta().map_err(vfs::Error::at(Op::Stat, from))?;
         let (mode, source) = (meta.access.mode & 0o444, Bytes::all(from, file));
-        if !alone && meta.len < SMALL_LEN {
+        // A file of its own that was lost comes back where the lists look for it.
+        let is_own = known.is_some_and(|held| held.spot == Spot::Alone) && !differs;
+        if self.together && !is_own && meta.len < SMALL_LEN {
             let mut bytes = Vec::new();
             let content = source.read(self.interrupt, &mut |piece| {
                 bytes.extend_from_slice(piece);
                 Ok(())
             })?;
-            return Ok(Taken::Read(Small { content, bytes, mode }));
+            return Ok(Outcome { taken: Taken::Read(Small { content, bytes, mode }), differs });
         }
         let mut draft = self.batch.create(&Store::name(revision))?;
         let content = source.read(self.interrupt, &mut |piece| Ok(draft.append(piece)?))?;
         draft.set_access(Grant { mode: 0o400 | mode, gid: self.gid, uid: None })?;
         draft.finish()?;
-        Ok(Taken::Copied(content))
+        let is_as_listed = is_own && known.is_some_and(|held| held.content == content);
+        let stored = if is_as_listed { None } else { self.stored(revision)? };
+        // What is there may be all that is left of a state: it is replaced by its like alone.
+        let is_other = stored.is_some_and(|stored| stored.content != content);
+        let spot = if is_other { Spot::ByHash } else { Spot::Alone };
+        Ok(Outcome { taken: Taken::Copied(Held { content, spot }), differs: differs || is_other })
+    }
+
+    /// What stands in the repository under the name of a blob, whatever lists say.
+    fn stored(&self, revision: Revision) -> Result<Option<Held>, Error> {
+        let path = self.store.path(revision);
+        let file = match self.fs.open(&path) {
+            Ok(file) => file,
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(vfs::Error::new(Op::Open, &path, error).into()),
+        };
+        let content = Bytes::all(&path, &*file).read(self.interrupt, &mut |_| Ok(()))?;
+        Ok(Some(Held { content, spot: Spot::Alone }))
     }
 
     /// Where small blobs of one list are put together.
     pub(super) fn containers(&self, stamp: Stamp) -> Containers<'_> {
         Containers::new(self.fs, self.store, self.batch, stamp, self.gid)
-    }
-}
-
-/// What was copied for one list, and is durable when its batch has ended.
-#[derive(Default)]
-pub(super) struct Copied {
-    pub(super) count: u64,
-    pub(super) len: u64,
-    /// For each line whether it got a new file of its own.
-    alone: Vec<bool>,
-    pub(super) missing: Vec<Revision>,
-}
-
-impl Copied {
-    /// Adds the next line; where the blob is, if it is.
-    ///
-    /// # Errors
-    /// The system's.
-    pub(super) fn add(
-        &mut self,
-        revision: Revision,
-        taken: Taken,
-        containers: &mut Containers<'_>,
-    ) -> Result<Option<Held>, Error> {
-        self.alone.push(matches!(taken, Taken::Copied(_)));
-        let held = match taken {
-            Taken::Had(held) => return Ok(Some(held)),
-            Taken::Missing => {
-                self.missing.push(revision);
-                return Ok(None);
-            }
-            Taken::Copied(content) => Held { content, spot: Spot::Alone },
-            Taken::Read(small) => Held { content: small.content, spot: containers.push(revision, &small)? },
-        };
-        self.count += 1;
-        self.len += held.content.len;
-        Ok(Some(held))
-    }
-
-    /// Gives all that was copied its names, when it is on the disk.
-    ///
-    /// # Errors
-    /// The system's.
-    pub(super) fn publish(
-        &self,
-        wanted: &[Wanted],
-        containers: &[Container],
-        store: &Store,
-        batch: &mut Batch<'_>,
-    ) -> Result<(), Error> {
-        let alone =
-            || wanted.iter().zip(&self.alone).filter(|(_, alone)| **alone).map(|(wanted, _)| wanted.revision);
-        let names = alone().map(Store::name);
-        batch.sync(names.chain(containers.iter().map(Container::to_string)))?;
-        for revision in alone() {
-            batch.publish(&Store::name(revision), &store.path(revision))?;
-        }
-        for container in containers {
-            batch.publish(&container.to_string(), &store.container_path(*container))?;
-        }
-        Ok(())
     }
 }

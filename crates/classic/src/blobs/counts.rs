@@ -1,5 +1,5 @@
 use super::list::read_ends;
-use crate::{Context, Error, Repository, Stamp};
+use crate::{Context, Error, Part, Repository};
 
 /// What lists of blobs have in all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,10 +31,11 @@ impl BlobCounts {
 pub(crate) fn count_blobs(
     ctx: &Context<'_>,
     repository: &Repository<'_>,
-    stamp: Stamp,
+    part: &Part,
 ) -> Result<Option<BlobCounts>, Error> {
-    match read_ends(ctx.fs, &repository.blobs_path(stamp)) {
-        Ok((_, counts)) => Ok(Some(counts)),
+    let path = repository.blobs_path(part.name.stamp);
+    match read_ends(ctx.fs, &path) {
+        Ok((head, counts)) => head.expect_of(part, &path).map(|()| Some(counts)),
         Err(Error::File(error)) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }

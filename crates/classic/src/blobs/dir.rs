@@ -1,7 +1,7 @@
 //! The files of blobs, as they lie in a blob directory.
 
 use super::Revision;
-use crate::place::with_suffix;
+use crate::place::{follow_links, with_suffix};
 use crate::{Context, Error};
 use filestorage::{BlobLayout, Oid, Tid};
 use std::io::{self, ErrorKind};
@@ -9,6 +9,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use vfs::Op;
 
+/// Behind the name of a blob directory: what the last pack removed.
+const OLD: &str = ".old";
 /// A marker is a word.
 const MARKER_LEN_LIMIT: usize = 64;
 
@@ -67,11 +69,16 @@ impl BlobDir {
         BlobDir::with_layout(dir, self.layout)
     }
 
-    /// The directory of the same layout whose name goes on with `suffix`, there or not.
-    pub(super) fn beside(&self, suffix: &str) -> BlobDir {
+    /// Where a pack puts what it removes, there or not: beside the directory, by whichever name the server has it.
+    ///
+    /// # Errors
+    /// When a link cannot be read.
+    pub(super) fn old(&self, ctx: &Context<'_>) -> Result<Vec<BlobDir>, Error> {
         // Without the slash that its name may end with.
         let dir: PathBuf = self.dir.components().collect();
-        self.at(&with_suffix(&dir, suffix))
+        let names = follow_links(ctx, &dir)?;
+        let named = names.iter().filter(|name| name.file_name().is_some());
+        Ok(named.map(|name| self.at(&with_suffix(name, OLD))).collect())
     }
 
     /// The revisions of which there is a file, in order. What a pack removes meanwhile may be among them or not.

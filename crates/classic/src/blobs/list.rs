@@ -8,7 +8,8 @@
 //! end 3 20485 1 <64 digits>
 //! ```
 //!
-//! In the first line: the version, from where to where in the database, and the layout of the blob directory. A line has the
+//! In the first line: the version, from where to where in the database, and the layout of the blob directory; then `unread` and how
+//! many bytes of damaged transactions could not be looked through, if there are any. A line has the
 //! length and the BLAKE3 hash, and the container and the position in it of a blob that has no file of its own; or it says that
 //! the file was not there. The last line counts the lines, their bytes and the missing ones, and has the hash of all
 //! that stands before it.
@@ -16,7 +17,7 @@
 use super::content::{BlobHash, Content};
 use super::spot::{Held, Spot};
 use super::{BlobCounts, Revision};
-use crate::Error;
+use crate::{Error, Part};
 use filestorage::{BlobLayout, Oid, Tid};
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
@@ -25,6 +26,10 @@ use vfs::publish::Draft;
 use vfs::{Fs, Op, Sequential};
 
 const MARK: &str = "repozo-blobs 1";
+/// Behind the hash of a blob whose file has it in its name.
+const BY_HASH: &str = "by-hash";
+/// In the first line, where transactions could not be read.
+const UNREAD: &str = "unread";
 /// No line is longer.
 pub(super) const LINE_LEN_LIMIT: usize = 256;
 /// The last line is not longer.
@@ -36,6 +41,20 @@ pub(super) struct Head {
     pub(super) start_pos: u64,
     pub(super) end_pos: u64,
     pub(super) layout: BlobLayout,
+    /// So many bytes of the transactions are damaged: which blobs they name is not known.
+    pub(super) unread_len: u64,
+}
+
+impl Head {
+    /// Whether the list at `path` is that of this backup.
+    ///
+    /// # Errors
+    /// [`Error::BlobList`].
+    pub(super) fn expect_of(&self, part: &Part, path: &Path) -> Result<(), Error> {
+        let reason = "it is one of other transactions than its backup";
+        let is_its = (self.start_pos, self.end_pos) == (part.start_pos, part.end_pos);
+        if is_its { Ok(()) } else { Err(Error::BlobList { path: path.to_owned(), reason }) }
+    }
 }
 
 /// A line.
@@ -55,13 +74,14 @@ impl fmt::Display for Entry {
         };
         match spot {
             Spot::Alone => write!(f, "{len} {hash}"),
+            Spot::ByHash => write!(f, "{len} {hash} {BY_HASH}"),
             Spot::Within(container, pos) => write!(f, "{len} {hash} {container} {pos}"),
         }
     }
 }
 
 impl BlobCounts {
-    fn add(&mut self, entry: &Entry) {
+    pub(super) fn add(&mut self, entry: &Entry) {
         self.count += 1;
         match entry.held {
             Some(held) => self.len = self.len.saturating_add(held.content.len),
@@ -92,7 +112,7 @@ impl ListReader {
         let mut list = ListReader {
             path: path.to_owned(),
             input: BufReader::with_capacity(1 << 16, Sequential::new(file)),
-            head: Head { start_pos: 0, end_pos: 0, layout: BlobLayout::Bushy },
+            head: Head { start_pos: 0, end_pos: 0, layout: BlobLayout::Bushy, unread_len: 0 },
             hasher: blake3::Hasher::new(),
             counts: BlobCounts::default(),
             last: None,
@@ -117,6 +137,14 @@ impl ListReader {
 
     pub(super) fn head(&self) -> Head {
         self.head
+    }
+
+    /// Whether it is the list of this backup.
+    ///
+    /// # Errors
+    /// [`Error::BlobList`].
+    pub(super) fn expect_of(&self, part: &Part) -> Result<(), Error> {
+        self.head.expect_of(part, &self.path)
     }
 
     /// Where the line begins that comes next; behind the first one, never 0.
@@ -210,7 +238,11 @@ impl<'fs> ListWriter<'fs> {
 
     pub(super) fn new(draft: Draft<'fs>, head: Head) -> ListWriter<'fs> {
         let layout = head.layout.marker();
-        let text = format!("{MARK} {} {} {layout}\n", head.start_pos, head.end_pos);
+        let unread = match head.unread_len {
+            0 => String::new(),
+            len => format!(" {UNREAD} {len}"),
+        };
+        let text = format!("{MARK} {} {} {layout}{unread}\n", head.start_pos, head.end_pos);
         ListWriter { draft, hasher: blake3::Hasher::new(), counts: BlobCounts::default(), text }
     }
 
@@ -247,9 +279,14 @@ impl<'fs> ListWriter<'fs> {
 
 fn parse_head(line: &str) -> Option<Head> {
     let rest = line.strip_suffix('\n')?.strip_prefix(MARK)?.strip_prefix(' ')?;
-    let [start_pos, end_pos, layout] = words(rest)?;
+    let words: Vec<&str> = rest.split(' ').collect();
+    let (start_pos, end_pos, layout, unread_len) = match words[..] {
+        [start_pos, end_pos, layout] => (start_pos, end_pos, layout, 0),
+        [start_pos, end_pos, layout, UNREAD, len] => (start_pos, end_pos, layout, number(len)?),
+        _ => return None,
+    };
     let layout = BlobLayout::of_marker(layout).filter(|found| found.marker() == layout)?;
-    Some(Head { start_pos: number(start_pos)?, end_pos: number(end_pos)?, layout })
+    Some(Head { start_pos: number(start_pos)?, end_pos: number(end_pos)?, layout, unread_len })
 }
 
 pub(super) fn parse_entry(line: &str) -> Option<Entry> {
@@ -259,28 +296,23 @@ pub(super) fn parse_entry(line: &str) -> Option<Entry> {
     if rest == "missing" {
         return Some(Entry { revision, held: None });
     }
-    let (len, hash, spot) = match words(rest) {
-        Some([len, hash]) => (len, hash, Spot::Alone),
-        None => {
-            let [len, hash, container, pos] = words(rest)?;
-            (len, hash, Spot::Within(container.parse().ok()?, number(pos)?))
-        }
+    let words: Vec<&str> = rest.split(' ').collect();
+    let (len, hash, spot) = match words[..] {
+        [len, hash] => (len, hash, Spot::Alone),
+        [len, hash, BY_HASH] => (len, hash, Spot::ByHash),
+        [len, hash, container, pos] => (len, hash, Spot::Within(container.parse().ok()?, number(pos)?)),
+        _ => return None,
     };
     let content = Content { len: number(len)?, hash: BlobHash::parse(hash)? };
     Some(Entry { revision, held: Some(Held { content, spot }) })
 }
 
 fn parse_end(line: &str) -> Option<(BlobCounts, BlobHash)> {
-    let ["end", count, len, missing_count, hash] = words(line.strip_suffix('\n')?)? else { return None };
+    let words: Vec<&str> = line.strip_suffix('\n')?.split(' ').collect();
+    let ["end", count, len, missing_count, hash] = words[..] else { return None };
     let counts =
         BlobCounts { count: number(count)?, len: number(len)?, missing_count: number(missing_count)? };
     Some((counts, BlobHash::parse(hash)?))
-}
-
-fn words<const COUNT: usize>(line: &str) -> Option<[&str; COUNT]> {
-    let mut words = line.split(' ');
-    let found = [(); COUNT].map(|()| words.next().unwrap_or_default());
-    words.next().is_none().then_some(found)
 }
 
 /// As it is written here: without a sign, blanks or leading zeros.

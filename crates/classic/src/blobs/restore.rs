@@ -1,21 +1,20 @@
 //! The blobs of a state, into a blob directory as ZODB makes one. They come before the database: a restore that was cut off
 //! leaves blobs without a database, which nobody starts by accident.
 
-use super::Revision;
 use super::bytes::Bytes;
 use super::content::Content;
 use super::dir::{BlobDir, is_absent};
 use super::list::{Entry, ListReader};
 use super::spot::Held;
 use super::store::Store;
-use crate::{Context, Error, Event, Interrupt, Notice, Part, Phase, Repository};
+use super::target::{lock, open_target};
+use super::{BlobCounts, Revision};
+use crate::{BackupName, Context, Error, Event, Interrupt, Notice, Part, Phase, Repository};
 use filestorage::{BlobLayout, Tid};
 use rayon::prelude::*;
-use std::ffi::OsString;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use vfs::publish::{Batch, Draft, parent_dir};
-use vfs::{Access, Fs, Grant, Op};
+use vfs::publish::{Batch, parent_dir};
+use vfs::{Access, Fs, Grant, Lock, Op};
 
 const CHUNK_COUNT: usize = 512;
 /// Drafts lie here, below the blob directory; ZODB looks at nothing that begins with a dot.
@@ -45,107 +44,124 @@ pub struct BlobsRestored {
     pub written_count: u64,
     /// Blobs whose file was not there when they were to be backed up.
     pub missing_count: u64,
+    /// So many bytes of the transactions that were backed up are damaged: which blobs they name is not known.
+    pub unread_len: u64,
     /// Files that belong to no blob of the state, and were put aside.
     pub extra_count: u64,
 }
 
-/// Restores the blobs of the state that `parts` have up to the transaction `last`.
-///
-/// # Errors
-/// [`Error::NoBlobs`], [`Error::BlobDirNotEmpty`], damaged lists and blobs, the system's.
-pub(crate) fn restore(
-    ctx: &Context<'_>,
-    repository: &Repository<'_>,
-    parts: &[Part],
-    last: Option<Tid>,
-    request: &BlobsRequest,
-) -> Result<BlobsRestored, Error> {
-    let lists = open_lists(ctx, repository, parts)?;
-    let dir = open_target(ctx, request, lists.first().map(|(list, _)| list.head().layout))?;
-    // As many as there may be; a few are synced one by one.
-    let count = usize::try_from(lists.iter().map(|(_, count)| count).sum::<u64>()).unwrap_or(usize::MAX);
-    let access = ctx.fs.meta(dir.path()).map_err(vfs::Error::at(Op::Stat, dir.path()))?.access;
-    let dirs = Grant { mode: 0o777, gid: access.gid, uid: Some(access.uid) };
-    let batch = Batch::begin(ctx.fs, &dir.path().join(DRAFTS), dirs, count)?;
-    let mut run = Restoring {
-        ctx,
-        request,
-        dir,
-        access,
-        store: Store::of(repository),
-        batch,
-        last,
-        done: BlobsRestored::default(),
-    };
-    ctx.tell(&Event::Began { phase: Phase::CopyingBlobs, total_len: None });
-    for (list, _) in lists {
-        run.list(list)?;
+impl BlobsRestored {
+    /// Whether every blob of the state is known and is there.
+    pub fn is_complete(&self) -> bool {
+        self.missing_count == 0 && self.unread_len == 0
     }
-    ctx.tell(&Event::Ended);
-    let Restoring { batch, dir, done, .. } = run;
-    ctx.note_sync(batch.end()?, dir.path());
-    Ok(done)
 }
 
-/// The lists of all backups of a state, in their order, and how many lines each has.
-pub(super) fn open_lists(
-    ctx: &Context<'_>,
-    repository: &Repository<'_>,
-    parts: &[Part],
-) -> Result<Vec<(ListReader, u64)>, Error> {
-    let open = |part: &Part| {
-        let path = repository.blobs_path(part.name.stamp);
-        let list = ListReader::find(ctx.fs, &path)?;
-        let list = list.ok_or_else(|| Error::NoBlobs { path: repository.path_of(part.name) })?;
-        if (list.head().start_pos, list.head().end_pos) != (part.start_pos, part.end_pos) {
-            return Err(Error::BlobList { path, reason: "it is one of other transactions than its backup" });
-        }
-        let counts = ListReader::open(ctx.fs, &path)?.counts()?;
-        Ok((list, counts.count))
-    };
-    parts.iter().map(open).collect()
+/// The blobs of a state, looked at before anything is written.
+pub(crate) struct BlobsRestore<'a> {
+    pub(super) ctx: &'a Context<'a>,
+    repository: &'a Repository<'a>,
+    pub(super) request: &'a BlobsRequest,
+    /// The last transaction of the state.
+    pub(super) last: Tid,
+    /// The lists of its backups; each was read to its end.
+    pub(super) lists: Vec<PathBuf>,
+    layout: BlobLayout,
+    /// Backups with damaged transactions, and how many bytes those are.
+    unread: Vec<(BackupName, u64)>,
+    /// What the state has.
+    pub(crate) counts: BlobCounts,
+    /// Keeps other restores out of the directory.
+    lock: Option<Box<dyn Lock>>,
 }
 
-/// The blob directory: the one that is there, or a new one of the layout that was backed up.
-fn open_target(
-    ctx: &Context<'_>,
-    request: &BlobsRequest,
-    layout: Option<BlobLayout>,
-) -> Result<BlobDir, Error> {
-    let (dir, fs) = (&request.dir, ctx.fs);
-    match fs.list(dir) {
-        Ok(names) if is_begun(&names) => {
-            if !request.update {
-                return Err(Error::BlobDirNotEmpty { dir: dir.clone() });
+impl<'a> BlobsRestore<'a> {
+    /// Those of the state that `parts` have up to the transaction `last`.
+    ///
+    /// # Errors
+    /// [`Error::NoBlobs`], damaged lists, the system's.
+    pub(crate) fn of(
+        ctx: &'a Context<'a>,
+        repository: &'a Repository<'a>,
+        parts: &[Part],
+        last: Option<Tid>,
+        request: &'a BlobsRequest,
+    ) -> Result<BlobsRestore<'a>, Error> {
+        let last = last.unwrap_or_default();
+        let (mut lists, mut layout, mut unread) = (Vec::new(), None, Vec::new());
+        let mut counts = BlobCounts::default();
+        for part in parts {
+            let path = repository.blobs_path(part.name.stamp);
+            let list = ListReader::find(ctx.fs, &path)?;
+            let mut list = list.ok_or_else(|| Error::NoBlobs { path: repository.path_of(part.name) })?;
+            list.expect_of(part)?;
+            layout.get_or_insert(list.head().layout);
+            unread.extend(Some(list.head().unread_len).filter(|len| *len > 0).map(|len| (part.name, len)));
+            while let Some(entry) = list.next()? {
+                if entry.revision.tid <= last {
+                    counts.add(&entry);
+                }
             }
-            return BlobDir::open(ctx, dir);
+            lists.push(path);
         }
-        // Drafts of the marker, which a restore that died left.
-        Ok(_) => drop(vfs::publish::sweep(fs, dir, &|name| name == BlobLayout::MARKER)?),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let access = fs.meta(parent_dir(dir)).map_err(vfs::Error::at(Op::Stat, parent_dir(dir)))?.access;
-            let grant = Grant { mode: 0o777, gid: access.gid, uid: Some(access.uid) };
-            fs.make_dir(dir, grant).map_err(vfs::Error::at(Op::MakeDir, dir))?;
-        }
-        Err(error) => return Err(vfs::Error::new(Op::List, dir, error).into()),
+        let layout = layout.unwrap_or(BlobLayout::Bushy);
+        Ok(BlobsRestore { ctx, repository, request, last, lists, layout, unread, counts, lock: None })
     }
-    let layout = layout.unwrap_or(BlobLayout::Bushy);
-    let access = fs.meta(dir).map_err(vfs::Error::at(Op::Stat, dir))?.access;
-    // Without its marker a directory is taken for one of another layout.
-    let mut draft = Draft::create(fs, &dir.join(BlobLayout::MARKER))?;
-    draft.append(layout.marker().as_bytes())?;
-    draft.set_access(Grant { mode: access.mode & 0o666, gid: access.gid, uid: Some(access.uid) })?;
-    ctx.note_sync(draft.publish_over()?, dir);
-    ctx.note_sync(vfs::publish::sync_dir(fs, parent_dir(dir))?, parent_dir(dir));
-    Ok(BlobDir::with_layout(dir, layout))
-}
 
-/// Whether there is more than a restore leaves that died before it wrote the marker.
-fn is_begun(names: &[OsString]) -> bool {
-    let is_draft = |name: &OsString| {
-        name == DRAFTS || vfs::publish::draft_target(name).is_some_and(|target| target == BlobLayout::MARKER)
-    };
-    !names.iter().all(is_draft)
+    /// Whether it can be done, as far as that is known before what is there was looked at. `is_replaced` says whether there is
+    /// a database that the state replaces.
+    ///
+    /// # Errors
+    /// [`Error::ExtraOfWhat`], [`Error::NoSpace`], the system's.
+    pub(crate) fn check(&self, is_replaced: bool) -> Result<(), Error> {
+        // The lock of the database is what tells that no server needs the blobs.
+        if self.request.prune_extra && !is_replaced {
+            return Err(Error::ExtraOfWhat { dir: self.request.dir.clone() });
+        }
+        if self.request.update {
+            return Ok(());
+        }
+        let dir = parent_dir(&self.request.dir);
+        let free_len = self.ctx.fs.free_len(dir).map_err(vfs::Error::at(Op::FreeSpace, dir))?;
+        if self.counts.len > free_len {
+            return Err(Error::NoSpace { dir: dir.to_owned(), needed_len: self.counts.len, free_len });
+        }
+        Ok(())
+    }
+
+    /// Restores them; all are durable then.
+    ///
+    /// # Errors
+    /// [`Error::BlobDirNotEmpty`], [`Error::TargetLocked`], damaged lists and blobs, the system's.
+    pub(crate) fn restore(&mut self) -> Result<BlobsRestored, Error> {
+        let (ctx, request) = (self.ctx, self.request);
+        let dir = open_target(ctx, request, self.layout)?;
+        let access = ctx.fs.meta(dir.path()).map_err(vfs::Error::at(Op::Stat, dir.path()))?.access;
+        self.lock = lock(ctx, dir.path())?;
+        // Where nobody can be kept out nobody else may take a draft of ours for one of a dead run.
+        let unlocked = || format!("{DRAFTS}-{:x}", ctx.fs.unique());
+        let drafts = self.lock.as_ref().map_or_else(unlocked, |_| DRAFTS.to_owned());
+        let dirs = Grant { mode: 0o777, gid: access.gid, uid: Some(access.uid) };
+        // What is there was written by ZODB, which syncs nothing: with an update all is synced at once.
+        let count = usize::try_from(self.counts.count).unwrap_or(usize::MAX);
+        let count = if request.update { usize::MAX } else { count };
+        let batch = Batch::begin(ctx.fs, dir.path(), &drafts, dirs, count)?;
+        let store = Store::of(self.repository);
+        let done = BlobsRestored::default();
+        let mut run = Restoring { ctx, request, dir, access, store, batch, last: self.last, done };
+        ctx.tell(&Event::Began { phase: Phase::CopyingBlobs, total_len: Some(self.counts.len) });
+        for list in &self.lists {
+            run.list(ListReader::open(ctx.fs, list)?)?;
+        }
+        ctx.tell(&Event::Ended);
+        let Restoring { batch, dir, mut done, .. } = run;
+        for (name, len) in &self.unread {
+            done.unread_len += len;
+            ctx.notice(Notice::BlobsNotKnown { path: self.repository.path_of(name), len: *len });
+        }
+        ctx.note_sync(batch.end()?, dir.path());
+        Ok(done)
+    }
 }
 
 struct Restoring<'a> {
@@ -155,14 +171,13 @@ struct Restoring<'a> {
     access: Access,
     store: Store,
     batch: Batch<'a>,
-    last: Option<Tid>,
+    last: Tid,
     done: BlobsRestored,
 }
 
 impl Restoring<'_> {
     fn list(&mut self, mut list: ListReader) -> Result<(), Error> {
-        let last = self.last.unwrap_or_default();
-        let mut waiting = Vec::new();
+        let (last, mut waiting) = (self.last, Vec::new());
         loop {
             let entry = list.next()?;
             let is_end = entry.is_none();

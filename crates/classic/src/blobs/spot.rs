@@ -35,6 +35,8 @@ impl FromStr for Container {
 pub(crate) enum Spot {
     /// A file of its own.
     Alone,
+    /// A file of its own whose name has its hash, too: the repository had one of another content when it came.
+    ByHash,
     /// In a container, from this byte on.
     Within(Container, u64),
 }

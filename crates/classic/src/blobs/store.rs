@@ -3,6 +3,7 @@ use super::bytes::Bytes;
 use super::content::Content;
 use super::spot::{Container, Held, Spot};
 use crate::name::Companion;
+use crate::place::with_suffix;
 use crate::{Error, Repository, Stamp};
 use filestorage::{Oid, Tid};
 use std::ops::Range;
@@ -33,7 +34,7 @@ pub(super) struct Stored {
 impl Store {
     pub(super) const DIR: &str = "blobs";
     /// Drafts of a run lie here.
-    const DRAFTS: &str = "new";
+    pub(super) const DRAFTS: &str = "new";
     const CONTAINERS: &str = "small";
 
     pub(super) fn of(repository: &Repository<'_>) -> Store {
@@ -67,18 +68,20 @@ impl Store {
     }
 
     /// The file that a blob is in.
-    pub(super) fn path_at(&self, revision: Revision, spot: Spot) -> PathBuf {
-        match spot {
-            Spot::Alone => self.path(revision),
+    pub(super) fn path_of(&self, revision: Revision, held: Held) -> PathBuf {
+        let path = self.path(revision);
+        match held.spot {
+            Spot::Alone => path,
+            Spot::ByHash => with_suffix(&path, &format!("-{}", held.content.hash.short())),
             Spot::Within(container, _) => self.container_path(container),
         }
     }
 
     /// Whether the repository has a blob as a list says, as far as lengths tell.
     pub(super) fn has(&self, fs: &dyn Fs, revision: Revision, held: Held) -> bool {
-        let Ok(meta) = fs.meta(&self.path_at(revision, held.spot)) else { return false };
+        let Ok(meta) = fs.meta(&self.path_of(revision, held)) else { return false };
         match held.spot {
-            Spot::Alone => meta.len == held.content.len,
+            Spot::Alone | Spot::ByHash => meta.len == held.content.len,
             Spot::Within(_, pos) => {
                 pos.checked_add(held.content.len).is_some_and(|end_pos| end_pos <= meta.len)
             }
@@ -90,11 +93,11 @@ impl Store {
     /// # Errors
     /// [`Error::Blob`], the system's.
     pub(super) fn open(&self, fs: &dyn Fs, revision: Revision, held: Held) -> Result<Stored, Error> {
-        let path = self.path_at(revision, held.spot);
+        let path = self.path_of(revision, held);
         let file = fs.open(&path).map_err(vfs::Error::at(Op::Open, &path))?;
         let mode = file.meta().map_err(vfs::Error::at(Op::Stat, &path))?.access.mode;
         let range = match held.spot {
-            Spot::Alone => 0..u64::MAX,
+            Spot::Alone | Spot::ByHash => 0..u64::MAX,
             Spot::Within(_, pos) => pos..pos.saturating_add(held.content.len),
         };
         let stored = Stored { path, file, range, mode };
@@ -118,12 +121,18 @@ impl Store {
         name.len() == 3 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     }
 
-    /// The blob that has this name in a directory of this name.
-    pub(super) fn parse(dir: &str, name: &str) -> Option<Revision> {
-        let (oid, tid) = name.split_once('-')?;
-        let number = |digits: &str| u64::from_str_radix(digits, 16).ok();
-        let revision = Revision { oid: Oid::new(number(oid)?), tid: Tid::new(number(tid)?) };
-        (Store::name(revision) == name && Store::dir_name(revision.oid) == dir).then_some(revision)
+    /// The blob that has this name in a directory of this name, and the beginning of its hash if that stands in it.
+    pub(super) fn parse(dir: &str, name: &str) -> Option<(Revision, Option<u64>)> {
+        let mut numbers = name.split('-').map(|digits| u64::from_str_radix(digits, 16).ok());
+        let (oid, tid, hash) = (numbers.next()??, numbers.next()??, numbers.next());
+        let revision = Revision { oid: Oid::new(oid), tid: Tid::new(tid) };
+        let hash = match hash {
+            Some(hash) => Some(hash?),
+            None => None,
+        };
+        let suffix = hash.map_or_else(String::new, |hash| format!("-{hash:016x}"));
+        let is_ours = Store::name(revision) + &suffix == name && Store::dir_name(revision.oid) == dir;
+        is_ours.then_some((revision, hash))
     }
 }
 
@@ -153,7 +162,7 @@ impl Stored {
 
     fn wrong(&self, revision: Revision, spot: Spot, has: &str) -> Error {
         let reason = match spot {
-            Spot::Alone => format!("it has {has}"),
+            Spot::Alone | Spot::ByHash => format!("it has {has}"),
             Spot::Within(_, pos) => format!("the blob {} at {pos} has {has}", Store::name(revision)),
         };
         Error::Blob { path: self.path.clone(), reason }

@@ -4,15 +4,17 @@ use super::Revision;
 use super::list::{Entry, ListReader};
 use super::spot::Held;
 use super::store::Store;
-use crate::{BackupName, Context, Error, Event, Notice, Repository};
+use crate::{Context, Error, Event, Notice, Part, Repository};
 use filestorage::Tid;
 use rayon::prelude::*;
 use std::collections::HashSet;
+use std::path::Path;
 
 const CHUNK_COUNT: usize = 512;
 
-/// Verifies the blobs that these backups name up to the transaction `last`, each line once for all lists that have it; `quick`
-/// only their lengths. Every problem is handed to `each`.
+/// Verifies the blobs that the backups of these chains name up to the transaction `last`, each line once for all lists that
+/// have it; `quick` only their lengths. Every problem is handed to `each`; one is a backup without a list where another one of
+/// its chain has one.
 ///
 /// Memory: some 32 bytes for each line that differs.
 ///
@@ -21,19 +23,29 @@ const CHUNK_COUNT: usize = 512;
 pub(crate) fn verify(
     ctx: &Context<'_>,
     repository: &Repository<'_>,
-    backups: impl Iterator<Item = BackupName>,
+    chains: impl Iterator<Item = Vec<Part>>,
     last: Option<Tid>,
     quick: bool,
     each: &mut dyn FnMut(Error),
 ) -> Result<(), Error> {
     let mut run =
         Verifying { ctx, repository, store: Store::of(repository), last, quick, seen: HashSet::new() };
-    for name in backups {
-        ctx.interrupt.check()?;
-        match run.list(name, each) {
-            Err(error @ Error::Interrupted { .. }) => return Err(error),
-            Err(error) => each(error),
-            Ok(()) => {}
+    for parts in chains {
+        let (mut without, mut has_lists) = (Vec::new(), false);
+        for part in &parts {
+            ctx.interrupt.check()?;
+            match run.list(part, each) {
+                Err(error @ Error::Interrupted { .. }) => return Err(error),
+                Err(error) => {
+                    has_lists |= matches!(error, Error::BlobList { .. });
+                    each(error);
+                }
+                Ok(true) => has_lists = true,
+                Ok(false) => without.push(repository.blobs_path(part.name.stamp)),
+            }
+        }
+        if has_lists {
+            without.into_iter().for_each(|path| each(Error::BlobListMissing { path }));
         }
     }
     Ok(())
@@ -50,10 +62,16 @@ struct Verifying<'a> {
 }
 
 impl Verifying<'_> {
-    fn list(&mut self, name: BackupName, each: &mut dyn FnMut(Error)) -> Result<(), Error> {
-        let path = self.repository.blobs_path(name.stamp);
+    /// Whether the backup has a list.
+    fn list(&mut self, part: &Part, each: &mut dyn FnMut(Error)) -> Result<bool, Error> {
+        let path = self.repository.blobs_path(part.name.stamp);
         // What a list says is believed when it was read to its end.
-        let Some(list) = ListReader::find(self.ctx.fs, &path)? else { return Ok(()) };
+        let Some(list) = ListReader::find(self.ctx.fs, &path)? else { return Ok(false) };
+        list.expect_of(part)?;
+        let len = list.head().unread_len;
+        if len > 0 {
+            self.ctx.notice(Notice::BlobsNotKnown { path: self.repository.path_of(part.name), len });
+        }
         list.counts()?;
         let (mut list, mut missing_count) = (ListReader::open(self.ctx.fs, &path)?, 0);
         let mut waiting = Vec::new();
@@ -68,7 +86,7 @@ impl Verifying<'_> {
                 }
             }
             if is_end || waiting.len() == CHUNK_COUNT {
-                self.chunk(name, &waiting, each)?;
+                self.chunk(&path, &waiting, each)?;
                 waiting.clear();
             }
             if is_end {
@@ -78,7 +96,7 @@ impl Verifying<'_> {
         if missing_count > 0 {
             self.ctx.notice(Notice::BlobsMissing { path, count: missing_count });
         }
-        Ok(())
+        Ok(true)
     }
 
     fn is_wanted(&self, entry: &Entry) -> bool {
@@ -86,20 +104,22 @@ impl Verifying<'_> {
     }
 
     fn chunk(
-        &self,
-        name: BackupName,
+        &mut self,
+        list: &Path,
         wanted: &[(Revision, Held)],
         each: &mut dyn FnMut(Error),
     ) -> Result<(), Error> {
         self.ctx.interrupt.check()?;
         let found: Vec<Result<(), Error>> =
             wanted.par_iter().map(|(revision, held)| self.blob(*revision, *held)).collect();
-        for (found, (_, held)) in found.into_iter().zip(wanted) {
+        for (found, (revision, held)) in found.into_iter().zip(wanted) {
             self.ctx.tell(&Event::Advanced(held.content.len));
             match found {
                 Err(error @ Error::Interrupted { .. }) => return Err(error),
-                // A backup that was removed meanwhile took its blobs with it.
-                Err(_) if self.ctx.fs.meta(&self.repository.blobs_path(name.stamp)).is_err() => {}
+                // A backup that was removed meanwhile took its blobs with it; where another one needs it, it is told there.
+                Err(_) if self.ctx.fs.meta(list).is_err() => {
+                    self.seen.remove(&mark_of(&Entry { revision: *revision, held: Some(*held) }));
+                }
                 Err(error) => each(error),
                 Ok(()) => {}
             }

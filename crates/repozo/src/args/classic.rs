@@ -1,5 +1,6 @@
 //! The flags of Python's repozo, with its defaults, its order of checks and its messages.
 
+use super::blob_dir;
 use super::getopt::{self, Spec, Value};
 use classic::{
     BackupRequest, BlobsRequest, BlobsSource, QuickCheck, RecoverRequest, TargetCheck, Update, VerifyRequest,
@@ -183,7 +184,7 @@ impl Given {
             blobs: self
                 .blobs
                 .clone()
-                .map(|dir| BlobsSource { dir: dir.into(), together: self.has(Id::Containers) }),
+                .map(|dir| BlobsSource { dir: blob_dir(dir.into()), together: self.has(Id::Containers) }),
         })
     }
 

@@ -40,17 +40,17 @@ pub(crate) fn execute(
 }
 
 fn dispatch(ctx: &Context<'_>, action: &Action, stdout: &mut dyn Write) -> Result<u8, Error> {
-    let missing_count = match action {
-        Action::Backup(request) => classic::backup(ctx, request)?.blobs.map(|blobs| blobs.missing_count),
+    let is_complete = match action {
+        Action::Backup(request) => classic::backup(ctx, request)?.blobs.map(|blobs| blobs.is_complete()),
         Action::Recover(request, path) => {
             let target = path.as_ref().map_or(Target::Stream(stdout), |path| Target::File(path));
-            classic::recover(ctx, request, target)?.map(|blobs| blobs.missing_count)
+            classic::recover(ctx, request, target)?.map(|blobs| blobs.is_complete())
         }
         Action::Verify(request) => classic::verify(ctx, request).map(|()| None)?,
         // Answered before anything is set up.
         Action::Help | Action::Version => None,
     };
-    Ok(report::status_of_missing(missing_count))
+    Ok(report::status_of_blobs(is_complete))
 }
 
 /// Does what a verb says; the exit status.

@@ -3,6 +3,7 @@
 mod broken;
 mod containers;
 mod extra;
+mod found;
 mod histories;
 mod missing;
 

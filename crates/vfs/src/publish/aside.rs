@@ -2,7 +2,7 @@
 //! its new one.
 
 use super::dirs::Dirs;
-use super::{Synced, parent_dir};
+use super::{Synced, parent_dir, sync_dir};
 use crate::{Error, Fs, Grant, Op};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,13 +18,17 @@ pub fn set_aside(
     base: &Path,
     dirs: Grant,
 ) -> Result<Synced, Error> {
-    let (mut to_dirs, mut left) = (Dirs::new(fs, dirs), BTreeSet::new());
+    let (mut to_dirs, mut left) = (Dirs::below(fs, base, dirs), BTreeSet::new());
     for (from, to) in moves {
         to_dirs.make(parent_dir(&to))?;
         fs.rename_new(&from, &to).map_err(Error::at(Op::Rename, &to))?;
         left.insert(parent_dir(&from).to_owned());
     }
-    let synced = to_dirs.sync()?;
+    // A move is over when both its ends are on the disk; the new one comes first.
+    let mut synced = to_dirs.sync()?;
+    for dir in &left {
+        synced = synced.and(sync_dir(fs, dir)?);
+    }
     for mut dir in left.iter().map(PathBuf::as_path) {
         // One that is not empty ends it, and so does one that cannot be removed: it does no harm.
         while dir != base && fs.remove_dir(dir).is_ok() {
@@ -43,7 +47,7 @@ mod tests {
     fn what_is_put_aside_takes_its_empty_directories_along_and_leaves_the_others() {
         let fs = SimFs::on(Image::default());
         let dirs = Grant { mode: 0o755, gid: 0, uid: None };
-        let mut made = Dirs::new(&fs, dirs);
+        let mut made = Dirs::below(&fs, Path::new("/"), dirs);
         for name in ["/b/1/x", "/b/1/2/y", "/b/3/z"] {
             made.make(parent_dir(Path::new(name))).unwrap();
             fs.create(Path::new(name)).unwrap().append(name.as_bytes()).unwrap();

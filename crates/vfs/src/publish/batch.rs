@@ -40,20 +40,28 @@ impl<'fs> Batch<'fs> {
     /// Up to so many files are synced one by one.
     const FEW_COUNT: usize = 16;
 
-    /// Begins one of about `count` files; empties the directory of drafts, which a run that died may have left.
+    /// Begins one of about `count` files below `base`, with a directory of drafts there, which is emptied: a run that died may
+    /// have left it. What is made gets the mode and owner of `dirs`.
     ///
     /// The caller holds the lock that every writer of such drafts holds.
     ///
     /// # Errors
     /// The system's.
-    pub fn begin(fs: &'fs dyn Fs, drafts_dir: &Path, dirs: Grant, count: usize) -> Result<Batch<'fs>, Error> {
-        match fs.make_dir(drafts_dir, dirs) {
+    pub fn begin(
+        fs: &'fs dyn Fs,
+        base: &Path,
+        drafts: &str,
+        dirs: Grant,
+        count: usize,
+    ) -> Result<Batch<'fs>, Error> {
+        let drafts_dir = base.join(drafts);
+        match fs.make_dir(&drafts_dir, dirs) {
             Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Batch::empty(fs, drafts_dir)?,
-            Err(error) => return Err(Error::new(Op::MakeDir, drafts_dir, error)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Batch::empty(fs, &drafts_dir)?,
+            Err(error) => return Err(Error::new(Op::MakeDir, &drafts_dir, error)),
         }
-        let (drafts_dir, syncs_each) = (drafts_dir.to_owned(), count <= Self::FEW_COUNT);
-        Ok(Batch { fs, drafts_dir, dirs: Dirs::new(fs, dirs), syncs_each, pending: true })
+        let syncs_each = count <= Self::FEW_COUNT;
+        Ok(Batch { fs, drafts_dir, dirs: Dirs::below(fs, base, dirs), syncs_each, pending: true })
     }
 
     /// Removes the drafts that a run that died left in a directory of drafts, if it is there.
@@ -63,6 +71,10 @@ impl<'fs> Batch<'fs> {
     /// # Errors
     /// The system's.
     pub fn empty(fs: &dyn Fs, drafts_dir: &Path) -> Result<(), Error> {
+        // What a link leads to is not ours to empty.
+        if fs.link_target(drafts_dir).map_err(Error::at(Op::Stat, drafts_dir))?.is_some() {
+            return Err(Error::new(Op::List, drafts_dir, ErrorKind::NotADirectory.into()));
+        }
         let names = match fs.list(drafts_dir) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             names => names.map_err(Error::at(Op::List, drafts_dir))?,
@@ -84,8 +96,12 @@ impl<'fs> Batch<'fs> {
     ///
     /// # Errors
     /// The system's.
-    pub fn sync<'n>(&self, names: impl Iterator<Item = String> + 'n) -> Result<(), Error> {
-        if self.syncs_each || self.sync_all()? {
+    pub fn sync<'n>(&mut self, names: impl Iterator<Item = String> + 'n) -> Result<(), Error> {
+        if self.syncs_each {
+            return Ok(());
+        }
+        if self.sync_all()? {
+            self.dirs.need_no_sync();
             return Ok(());
         }
         for name in names {
@@ -106,6 +122,14 @@ impl<'fs> Batch<'fs> {
         let draft = self.drafts_dir.join(name);
         self.dirs.make(parent_dir(target))?;
         self.fs.rename_over(&draft, target).map_err(Error::at(Op::Rename, target))
+    }
+
+    /// Makes the name of a file that is there already durable with the others.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn keep(&mut self, target: &Path) -> Result<(), Error> {
+        self.dirs.make(parent_dir(target))
     }
 
     /// Makes the names durable, and removes the directory of drafts.
@@ -173,10 +197,11 @@ mod tests {
     use super::*;
     use crate::sim::{Image, SimFs};
     use std::collections::BTreeMap;
+    use std::time::SystemTime;
 
     fn begin(fs: &SimFs, count: usize) -> Batch<'_> {
         let dirs = Grant { mode: 0o755, gid: 0, uid: None };
-        Batch::begin(fs, Path::new("/drafts"), dirs, count).unwrap()
+        Batch::begin(fs, Path::new("/"), "drafts", dirs, count).unwrap()
     }
 
     fn fill(fs: &SimFs, count: usize) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -210,6 +235,36 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// A run died when it had made directories and synced nothing: for the next one they are there, and could go with a power
+    /// cut.
+    #[test]
+    fn directories_that_a_dead_run_made_are_made_durable_by_the_next_one() {
+        let fs = SimFs::on(Image::default());
+        let dirs = Grant { mode: 0o755, gid: 0, uid: None };
+        fs.make_dir(Path::new("/a"), dirs).unwrap();
+        fs.make_dir(Path::new("/a/2"), dirs).unwrap();
+        let files = fill(&fs, 1);
+        for image in fs.wreck(fs.operation_count()).outcomes(20, 1) {
+            for (path, content) in &files {
+                assert_eq!(image.content(path), Some(content.as_slice()), "{path:?}");
+            }
+        }
+    }
+
+    /// Somebody put a link to what is dear to him in the place of the drafts.
+    #[test]
+    fn what_a_link_leads_to_is_not_emptied() {
+        let mut image = Image::default();
+        image.make_dir(Path::new("/dear")).unwrap();
+        image.put(Path::new("/dear/letter"), b"from her", SystemTime::UNIX_EPOCH).unwrap();
+        image.make_link(Path::new("/drafts"), Path::new("dear")).unwrap();
+        let fs = SimFs::on(image);
+        let dirs = Grant { mode: 0o755, gid: 0, uid: None };
+        let begun = Batch::begin(&fs, Path::new("/"), "drafts", dirs, 1);
+        assert_eq!(begun.err().unwrap().path, Path::new("/drafts"));
+        assert_eq!(fs.image().names(Path::new("/dear")), ["letter"]);
     }
 
     /// A disk that is full of drafts has to be usable again.

@@ -1,10 +1,11 @@
 use super::hook::Hook;
 use super::notes::Notes;
+use crate::args::blob_dir;
 use crate::args::modern::BackupArgs;
 use crate::cmd::desk::Desk;
 use crate::cmd::failure::Failure;
 use crate::cmd::json_line::json_line;
-use crate::report::{one_line, status_of_missing};
+use crate::report::{one_line, status_of_blobs};
 use crate::ui::figures::{bytes, count_of};
 use classic::plan::Decision;
 use classic::{
@@ -46,7 +47,7 @@ pub(super) fn run(args: &BackupArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Re
     let written = writeln!(out, "{told}").and_then(|()| out.flush());
     hook(args, desk, "--hook-after", args.hook_after.as_deref(), done.facts(args))?;
     written.map_err(Failure::Output)?;
-    Ok(status_of_missing(done.blobs.map(|blobs| blobs.missing_count)))
+    Ok(status_of_blobs(done.blobs.map(|blobs| blobs.is_complete())))
 }
 
 fn make(args: &BackupArgs, desk: &Desk<'_>) -> Result<Done, Failure> {
@@ -57,7 +58,7 @@ fn make(args: &BackupArgs, desk: &Desk<'_>) -> Result<Done, Failure> {
         quick: args.quick.then(QuickCheck::default),
         gzip: args.gzip,
         wait: Duration::from_secs(args.wait),
-        blobs: args.blobs.clone().map(|dir| BlobsSource { dir, together: args.containers }),
+        blobs: args.blobs.clone().map(|dir| BlobsSource { dir: blob_dir(dir), together: args.containers }),
         ..BackupRequest::default()
     };
     let watching = Watching { observer: desk.ctx.observer, seen: Mutex::default() };
@@ -167,7 +168,7 @@ impl Done {
 }
 
 fn blobs_text(blobs: &BlobsBackedUp) -> String {
-    let BlobsBackedUp { copied_count, copied_len, count, len, missing_count } = *blobs;
+    let BlobsBackedUp { copied_count, copied_len, count, len, missing_count, .. } = *blobs;
     let missing = if missing_count > 0 { format!(", {missing_count} missing") } else { String::new() };
     format!(
         "{} copied, {}; the chain has {}, {}{missing}",

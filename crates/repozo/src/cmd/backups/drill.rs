@@ -10,7 +10,7 @@ use crate::cmd::json_line::json_line;
 use crate::report::{FOUND, is_finding, text};
 use crate::ui::figures::{bytes, count_of};
 use crate::ui::time::of_tid;
-use classic::{BlobsRequest, Error, RestoreRequest, Restored, Wanted, restore};
+use classic::{BlobsRequest, ChainEntry, Error, RestoreRequest, Restored, Wanted, inventory, restore};
 use serde_json::json;
 use std::ffi::OsStr;
 use std::io::{self, Write};
@@ -65,13 +65,15 @@ fn drill(args: &DrillArgs, desk: &Desk<'_>, found: &mut Found, out: &mut dyn Wri
         blobs: Some(BlobsRequest { dir: blobs.clone(), update: false, quick: false, prune_extra: false }),
     };
     let mut restored = restore(&desk.ctx, &request, &target);
-    if matches!(restored, Err(Error::NoBlobs { .. })) {
+    if matches!(&restored, Err(Error::NoBlobs { path }) if !had_blobs_before(args, desk, path)?) {
         request.blobs = None;
         restored = restore(&desk.ctx, &request, &target);
     }
     match restored {
         Ok(restored) => tell_restored(args, desk, &restored, out).map_err(Failure::Output)?,
-        Err(error) if is_finding(&error) => return tell_problem(args, &text(&error), out),
+        Err(error) if is_finding(&error) || matches!(error, Error::NoBlobs { .. }) => {
+            return tell_problem(args, &text(&error), out);
+        }
         Err(error) => return Err(error.into()),
     }
     found.restored = true;
@@ -81,6 +83,16 @@ fn drill(args: &DrillArgs, desk: &Desk<'_>, found: &mut Found, out: &mut dyn Wri
         found.opened = Some(open(python, &target, args, desk, out)?);
     }
     scratch.close().map_err(|error| in_scratch(args, error))
+}
+
+/// Whether a backup up to this one, which has no blobs, was made with blobs.
+fn had_blobs_before(args: &DrillArgs, desk: &Desk<'_>, path: &Path) -> Result<bool, Failure> {
+    let found = inventory(&desk.ctx, args.place.dir())?;
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let has_it = |chain: &ChainEntry| chain.backups.iter().any(|backup| backup.part.name.to_string() == name);
+    let chain_count = found.chains.iter().position(has_it).map_or(0, |at| at + 1);
+    let backups = found.chains[..chain_count].iter().flat_map(|chain| &chain.backups);
+    Ok(backups.into_iter().any(|backup| backup.blobs.is_some()))
 }
 
 /// Whether ZODB opens it.

@@ -3,7 +3,7 @@ use crate::cmd::desk::Desk;
 use crate::cmd::failure::Failure;
 use crate::cmd::inside::opened::wanted;
 use crate::cmd::json_line::json_line;
-use crate::report::{one_line, status_of_missing};
+use crate::report::{one_line, status_of_blobs};
 use crate::ui::figures::{bytes, count_of};
 use crate::ui::time::{of_tid, utc};
 use classic::{
@@ -52,11 +52,11 @@ pub(super) fn run(args: &RestoreArgs, desk: &Desk<'_>, out: &mut dyn Write) -> R
         plan_text(args, desk, &plan, &change) + &blobs.as_ref().map_or_else(String::new, blobs_text)
     };
     writeln!(out, "{told}").map_err(Failure::Output)?;
-    Ok(status_of_missing(blobs.map(|blobs| blobs.missing_count)))
+    Ok(status_of_blobs(blobs.map(|blobs| blobs.is_complete())))
 }
 
 fn blobs_text(blobs: &BlobsRestored) -> String {
-    let BlobsRestored { count, len, written_count, missing_count, extra_count } = *blobs;
+    let BlobsRestored { count, len, written_count, missing_count, extra_count, .. } = *blobs;
     let missing = if missing_count > 0 { format!(", {missing_count} missing") } else { String::new() };
     let aside = if extra_count > 0 { format!("; {extra_count} others put aside") } else { String::new() };
     let blobs = count_of(count, "blob", "blobs");

@@ -156,7 +156,7 @@ fn drills_and_monitoring_know_blobs() {
     site.clock.pass(std::time::Duration::from_secs(60));
     run(&args!["-B", "-r", site.repository(), "-f", site.path("Data.fs")]);
     let (status, told) = run(&args!["status", "-r", site.repository()]);
-    assert!(status == 3 && told.contains("the newest backup was made without its blobs"), "{told}");
+    assert!(status == 3 && told.contains("1 backup of the newest chain made without blobs"), "{told}");
 }
 
 /// What no backup names any more goes, and nothing else.

@@ -26,6 +26,7 @@ mod gather;
 mod known;
 mod list;
 mod restore;
+mod shown;
 mod spot;
 mod store;
 mod target;
@@ -39,8 +40,10 @@ pub use content::BlobHash;
 pub use counts::BlobCounts;
 pub(crate) use counts::count_blobs;
 pub use dir::BlobDir;
+pub use gather::named_blobs;
 pub(crate) use restore::BlobsRestore;
 pub use restore::{BlobsRequest, BlobsRestored};
+pub use shown::BlobEntry;
 pub(crate) use verify::verify;
 
 use filestorage::{Oid, Tid};

@@ -72,6 +72,12 @@ pub enum Error {
         /// The directory.
         dir: PathBuf,
     },
+    /// A blob is in no backup.
+    #[error("the file of the blob {name} was not there when it was to be backed up")]
+    BlobMissing {
+        /// Its oid and tid.
+        name: String,
+    },
     /// A backup has no list of its blobs, and others of its chain have one.
     #[error("{} is missing: other backups of its chain have such a list; the next backup with --blobs makes one for the newest chain", path.display())]
     BlobListMissing {

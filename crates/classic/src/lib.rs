@@ -61,8 +61,8 @@ mod verify;
 
 pub use backup::{BackedUp, BackupOutcome, BackupRequest, backup};
 pub use blobs::{
-    BlobCounts, BlobDir, BlobHash, BlobsBackedUp, BlobsForgotten, BlobsRequest, BlobsRestored, BlobsSource,
-    Revision,
+    BlobCounts, BlobDir, BlobEntry, BlobHash, BlobsBackedUp, BlobsForgotten, BlobsRequest, BlobsRestored,
+    BlobsSource, Revision, named_blobs,
 };
 pub use chain::{Chain, DatState, Fault, Part, Tiling};
 pub use clock::Clock;

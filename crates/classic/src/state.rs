@@ -1,7 +1,8 @@
 use crate::recover::hold;
 use crate::restore::Chosen;
 use crate::timeline::Wanted;
-use crate::{BackupName, ChainReader, Context, Error, Fault, Notice, Repository};
+use crate::{BackupName, ChainReader, Context, Error, Fault, Notice, Part, Repository};
+use filestorage::Tid;
 use std::io;
 use vfs::{Head, Lock, ReadAt};
 
@@ -10,6 +11,10 @@ use vfs::{Head, Lock, ReadAt};
 /// While it is held, `-k` of another run leaves its files alone.
 pub struct State<'a> {
     bytes: Head<ChainReader<'a>>,
+    pub(crate) repository: &'a Repository<'a>,
+    /// The backups that it is in, and its last transaction, behind which they may go on.
+    pub(crate) parts: Vec<Part>,
+    pub(crate) last: Option<Tid>,
     _reading: Option<Box<dyn Lock>>,
 }
 
@@ -29,7 +34,8 @@ impl<'a> State<'a> {
             ctx.notice(Notice::PackedAway { tid: last.tid, full: repository.path_of(found.full()) });
         }
         let reader = ChainReader::new(ctx.fs, repository, &found.parts);
-        Ok(State { bytes: Head::new(reader, found.end_pos), _reading: lock })
+        let (bytes, last) = (Head::new(reader, found.end_pos), found.last_tid());
+        Ok(State { bytes, repository, parts: found.parts, last, _reading: lock })
     }
 }
 
@@ -58,7 +64,8 @@ pub fn chain_states<'a>(
         if let Some(last) = tiling.parts.last() {
             let reading = hold(ctx, &repository.path_of(chain.full));
             let bytes = Head::new(ChainReader::new(ctx.fs, repository, &tiling.parts), last.end_pos);
-            states.push((chain.full, State { bytes, _reading: reading }));
+            let (parts, last) = (tiling.parts, Some(Tid::new(u64::MAX)));
+            states.push((chain.full, State { bytes, repository, parts, last, _reading: reading }));
         }
     }
     Ok((states, is_all))

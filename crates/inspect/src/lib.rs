@@ -22,6 +22,7 @@ mod history;
 mod links;
 mod log;
 mod objects;
+mod owners;
 mod refs;
 mod revision;
 mod salvage;
@@ -38,6 +39,7 @@ pub use graph::{Object, Path, path, referrers};
 pub use histogram::Histogram;
 pub use history::{HistoryEntry, history};
 pub use log::{LogEntry, LogFilter, log};
+pub use owners::owners;
 pub use refs::{
     BadReference, BlobRevision, Dangling, ListBlobs, Reason, RefsFinding, RefsRequest, RefsSummary, refs,
 };

@@ -52,6 +52,27 @@ pub(super) fn gather(
     Ok(unread_len)
 }
 
+/// Hands the blobs that the transactions of a database up to `end_pos` name to `each`, in the order of their records; those of
+/// damaged transactions are passed over.
+///
+/// # Errors
+/// Where nothing looks like a database, an interruption, the system's.
+pub fn named_blobs(
+    ctx: &Context<'_>,
+    source: &dyn ReadAt,
+    end_pos: u64,
+    mut each: impl FnMut(Revision),
+) -> Result<(), Error> {
+    let path = Path::new("");
+    let start = Boundary::start(source).map_err(|error| Error::Source { path: path.to_owned(), error })?;
+    let sure = |revision, kind| {
+        if kind == RecordKind::Blob {
+            each(revision)
+        }
+    };
+    gather(ctx, path, source, start, end_pos, sure).map(|_| ())
+}
+
 fn walk(
     ctx: &Context<'_>,
     source: &dyn ReadAt,

@@ -258,14 +258,21 @@ impl Copying<'_> {
     }
 
     fn is_there(&self, path: &Path, wanted: Content) -> Result<bool, Error> {
+        if self.quick {
+            return match self.fs.meta(path) {
+                Ok(meta) => Ok(meta.len == wanted.len),
+                Err(error) if is_absent(&error) => Ok(false),
+                Err(error) => Err(vfs::Error::new(Op::Stat, path, error).into()),
+            };
+        }
         let file = match self.fs.open(path) {
             Ok(file) => file,
             Err(error) if is_absent(&error) => return Ok(false),
             Err(error) => return Err(vfs::Error::new(Op::Open, path, error).into()),
         };
         let len = file.len().map_err(vfs::Error::at(Op::Stat, path))?;
-        if len != wanted.len || self.quick {
-            return Ok(len == wanted.len);
+        if len != wanted.len {
+            return Ok(false);
         }
         Ok(Bytes::all(path, &*file).read(self.interrupt, &mut |_| Ok(()))? == wanted)
     }

@@ -1,10 +1,12 @@
 //! The verbs: `repozo check Data.fs`.
 
 mod backups;
+mod blobs;
 mod inside;
 
 use crate::config::Profile;
 pub use backups::*;
+pub use blobs::*;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 pub use inside::*;
@@ -116,6 +118,12 @@ pub enum Verb {
         after_help = "Example: repozo drill -r /srv/backups --scratch /var/tmp --python /srv/zope/bin/python"
     )]
     Drill(DrillArgs),
+    /// List the blobs of a state of the backups, or take the file of one out.
+    ///
+    /// Exit status: 0 listed or taken out, 3 there is no such blob, or some were not there when they were to be backed up, 4 the
+    /// backups have no blobs.
+    #[command(after_help = "Example: repozo blobs export 0x1f -r /srv/backups -o /tmp/picture.jpg")]
+    Blobs(BlobsArgs),
     /// Remove the backups that a policy does not keep: whole chains, and the ends of chains.
     ///
     /// The newest backup stays whatever the policy is, and no chain goes unless a newer one is seen to be sound. Without
@@ -276,6 +284,7 @@ impl Verb {
             Verb::Drill(args) => &mut args.place,
             Verb::Status(args) => &mut args.place,
             Verb::Forget(args) => &mut args.place,
+            Verb::Blobs(args) => args.place(),
             Verb::Repair(args) => &mut args.place,
             Verb::Tag(args) => &mut args.place,
             Verb::Hold(args) | Verb::Unhold(args) => &mut args.place,

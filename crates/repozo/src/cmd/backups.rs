@@ -1,6 +1,7 @@
 //! The verbs that work on a repository.
 
 mod backup;
+mod blobs;
 mod drill;
 mod follow;
 mod forget;
@@ -33,6 +34,7 @@ pub(super) fn execute(verb: &Verb, desk: &Desk<'_>, out: &mut dyn Write) -> Resu
         Verb::Restore(args) => restore::run(args, desk, out),
         Verb::Follow(args) => follow::run(args, desk, out),
         Verb::List(args) => list::run(args, desk, out),
+        Verb::Blobs(args) => blobs::run(args, desk, out),
         Verb::Verify(args) => verify::run(args, desk, out),
         Verb::Forget(args) => forget::run(args, desk, out),
         Verb::Tag(args) => tags::tag(args, desk, out),

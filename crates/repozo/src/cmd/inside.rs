@@ -66,7 +66,7 @@ fn look<T>(
 }
 
 /// Has somebody look at what is at `path`.
-fn look_at<T>(
+pub(super) fn look_at<T>(
     ctx: &Context<'_>,
     source: &dyn ReadAt,
     path: &Path,
@@ -91,7 +91,7 @@ pub(super) fn examine(
     desk: &Desk<'_>,
     out: &mut dyn Write,
 ) -> Result<bool, Failure> {
-    let args = CheckArgs { source: Source::of_file(path), deep: false, json };
+    let args = CheckArgs { source: Source::of_file(path), deep: false, blobs: None, json };
     let checked = look(desk, &args.source, |watched| check::run(&args, &desk.ctx, watched, out))?;
     let blobs = blobs.map(Path::to_owned);
     let args = RefsArgs { source: Source::of_file(path), garbage: false, blobs, json, format: None };

@@ -6,6 +6,7 @@ mod extra;
 mod found;
 mod histories;
 mod missing;
+mod shown;
 
 use crate::common::{args, content, ours, ours_with};
 use serde_json::Value;

@@ -73,6 +73,9 @@ pub struct FollowArgs {
     /// Look for new backups every TIME, as 30s or 5m.
     #[arg(long, value_name = "TIME", value_parser = parse_interval, default_value = "60s")]
     pub interval: Duration,
+    /// Keep the blobs of that state, too, in this blob directory.
+    #[arg(long, value_name = "DIR")]
+    pub blobs: Option<PathBuf>,
     /// Do not compare every byte of the database that is there when it begins, but as with restore --update --quick.
     #[arg(long)]
     pub quick: bool,
@@ -433,7 +436,7 @@ fn parse_percent(text: &str) -> Result<f64, String> {
     number.map(|number| number / 100.0).ok_or_else(|| "a part is a percentage up to 100%".to_owned())
 }
 
-fn parse_tid(text: &str) -> Result<Tid, String> {
+pub(super) fn parse_tid(text: &str) -> Result<Tid, String> {
     let number = text.strip_prefix("0x").and_then(|digits| u64::from_str_radix(digits, 16).ok());
     number.map(Tid::new).ok_or_else(|| "a tid is 0x and up to 16 hex digits".to_owned())
 }

@@ -45,6 +45,9 @@ pub struct CheckArgs {
     /// Look into the data of old revisions too.
     #[arg(long)]
     pub deep: bool,
+    /// Look for the file of every blob, of all revisions, in this blob directory.
+    #[arg(long, value_name = "DIR")]
+    pub blobs: Option<PathBuf>,
     /// One JSON object a line.
     #[arg(long)]
     pub json: bool,
@@ -255,7 +258,7 @@ pub struct IndexArgs {
     pub rebuild: bool,
 }
 
-fn parse_oid(text: &str) -> Result<Oid, String> {
+pub(super) fn parse_oid(text: &str) -> Result<Oid, String> {
     let number = match text.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16),
         None => text.parse(),

@@ -5,8 +5,12 @@ use crate::args::modern::FollowArgs;
 use crate::cmd::desk::Desk;
 use crate::cmd::failure::Failure;
 use crate::report::{LOCKED, NO_REPOSITORY, REFUSED, one_line, text, verb_status};
+use crate::ui::figures::count_of;
 use crate::ui::time::of_tid;
-use classic::{Change, Error, RestorePlan, RestoreRequest, Restored, Update, Wanted, restore};
+use classic::{
+    BlobsRequest, BlobsRestored, Change, Error, RestorePlan, RestoreRequest, Restored, Update, Wanted,
+    restore,
+};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -67,12 +71,18 @@ impl Following<'_> {
             wanted: Wanted::Newest,
             even_packed: false,
             update: Some(Update { check: check(self.args.quick || self.has_begun), keeps_unknown: true }),
-            blobs: None,
+            blobs: self.args.blobs.clone().map(|dir| BlobsRequest {
+                dir,
+                update: true,
+                quick: self.args.quick || self.has_begun,
+                prune_extra: false,
+            }),
         };
         match restore(&self.desk.ctx, &request, &self.args.output) {
-            Ok(Restored { plan, change, .. }) => {
-                if change != Change::Unchanged || !self.has_begun {
-                    self.tell(&plan, &change, out)?;
+            Ok(Restored { plan, change, blobs }) => {
+                let has_new_blobs = blobs.is_some_and(|blobs| blobs.written_count > 0);
+                if change != Change::Unchanged || has_new_blobs || !self.has_begun {
+                    self.tell(&plan, &change, blobs.as_ref(), out)?;
                 }
                 self.has_begun = true;
                 self.seen = self.see(repository, &plan).filter(|seen| seen.is_settled(now));
@@ -91,7 +101,8 @@ impl Following<'_> {
         match verb_status(error) {
             LOCKED => matches!(error, Error::TargetInUse { .. }),
             NO_REPOSITORY => !self.has_begun,
-            REFUSED => !matches!(error, Error::NoSpace { .. }),
+            // A backup gets its list of blobs behind all else.
+            REFUSED => !matches!(error, Error::NoSpace { .. } | Error::NoBlobs { .. }),
             status => status > 128,
         }
     }
@@ -103,10 +114,16 @@ impl Following<'_> {
         Some(Seen { marks: [repository?, list, Mark::of(fs, &self.args.output)?] })
     }
 
-    fn tell(&self, plan: &RestorePlan, change: &Change, out: &mut dyn Write) -> Result<(), Failure> {
+    fn tell(
+        &self,
+        plan: &RestorePlan,
+        change: &Change,
+        blobs: Option<&BlobsRestored>,
+        out: &mut dyn Write,
+    ) -> Result<(), Failure> {
         let output = &self.args.output;
         let line = if self.args.json {
-            plan_json("restored", Some(output), plan, change, None).to_string()
+            plan_json("restored", Some(output), plan, change, blobs).to_string()
         } else {
             let done = match change {
                 Change::Written => "written as a whole".to_owned(),
@@ -117,7 +134,14 @@ impl Following<'_> {
                 || "no transaction".to_owned(),
                 |(last, _)| format!("up to {}", of_tid(last.tid, &self.desk.now.zone)),
             );
-            one_line(&format!("{}: {done}, {last}, {} bytes", output.display(), plan.data_len))
+            let blobs = blobs.map_or_else(String::new, |blobs| {
+                format!(
+                    "; {}, {} of them written",
+                    count_of(blobs.count, "blob", "blobs"),
+                    blobs.written_count
+                )
+            });
+            one_line(&format!("{}: {done}, {last}, {} bytes{blobs}", output.display(), plan.data_len))
         };
         writeln!(out, "{line}").and_then(|()| out.flush()).map_err(Failure::Output)
     }

@@ -3,11 +3,12 @@ use super::{output, status};
 use crate::args::modern::CheckArgs;
 use crate::cmd::json_line::json_line;
 use crate::report::one_line;
-use classic::Context;
+use classic::{BlobDir, Context, Revision, named_blobs};
 use filestorage::Tid;
 use inspect::{CheckRequest, CheckSummary, Checked, Error, Finding, FindingKind, Severity, check};
 use serde_json::{Value, json};
-use std::io::Write;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 use vfs::ReadAt;
 
@@ -42,6 +43,14 @@ pub(super) fn run(
     };
     summary.problems_count += problems.len() as u64;
     summary.notes_count += notes.len() as u64;
+    let blobs = match &args.blobs {
+        Some(dir) => missing_blobs(ctx, dir, source, summary.end_pos.unwrap_or(0))?,
+        None => Vec::new(),
+    };
+    summary.problems_count += blobs.len() as u64;
+    for blob in &blobs {
+        output(writeln!(out, "{}", of_blob(args, blob)))?;
+    }
     let told =
         problems.iter().map(|problem| ("problem", problem)).chain(notes.iter().map(|note| ("note", note)));
     for (severity, text) in told {
@@ -56,6 +65,50 @@ fn of_index(args: &CheckArgs, severity: &str, text: &str) -> String {
     match args.json {
         true => json_line("index", json!({ "severity": severity, "message": text })).to_string(),
         false => one_line(&format!("{severity}: {text}")),
+    }
+}
+
+/// A record of a blob, and where its file is not.
+struct MissingBlob {
+    revision: Revision,
+    file: PathBuf,
+}
+
+/// The blobs of the transactions up to `end_pos` whose file is not there.
+fn missing_blobs(
+    ctx: &Context<'_>,
+    dir: &Path,
+    source: &dyn ReadAt,
+    end_pos: u64,
+) -> Result<Vec<MissingBlob>, Error> {
+    let read = |error: classic::Error| Error::from(io::Error::other(error));
+    let blobs = BlobDir::open(ctx, dir).map_err(read)?;
+    let mut missing = Vec::new();
+    let each = |revision| {
+        let file = blobs.file(revision);
+        if ctx.fs.meta(&file).is_err() {
+            missing.push(MissingBlob { revision, file });
+        }
+    };
+    named_blobs(ctx, source, end_pos, each).map_err(read)?;
+    Ok(missing)
+}
+
+fn of_blob(args: &CheckArgs, MissingBlob { revision: Revision { oid, tid }, file }: &MissingBlob) -> String {
+    let message = format!("the blob oid {oid}, tid {tid} has no file {}", file.display());
+    match args.json {
+        true => json_line(
+            "missing-file",
+            json!({
+                "severity": "problem",
+                "oid": oid.to_string(),
+                "tid": tid.to_string(),
+                "file": file.display().to_string(),
+                "message": message,
+            }),
+        )
+        .to_string(),
+        false => one_line(&format!("problem: {message}")),
     }
 }
 

@@ -7,9 +7,10 @@ use std::path::Path;
 use testkit::TestClock;
 
 /// What gives all lines but those of [`RARE`].
-const COMMANDS: [&str; 40] = [
+const COMMANDS: [&str; 44] = [
     "check bad-plen.fs",
     "check status-u.fs",
+    "check --blobs BLOBS blobs.fs",
     "refs --garbage --blobs BLOBS refs.fs",
     "refs --blobs BLOBS blobs.fs",
     "refs bad-plen.fs",
@@ -42,6 +43,9 @@ const COMMANDS: [&str; 40] = [
     "forget -r REPOSITORY --keep-last 1",
     "list -r REPOSITORY",
     "list -r WITH_BLOBS",
+    "backup -r OF_BLOBS blobs.fs --blobs FILES",
+    "blobs list -r OF_BLOBS",
+    "blobs export 1 -r OF_BLOBS -o A_BLOB",
     "list -r GAPS",
     "verify -r REPOSITORY",
     "verify -r GAPS",
@@ -83,6 +87,7 @@ pub(super) fn lines() -> Vec<Line> {
     let clock = TestClock::at(1_800_000_000);
     ours(&clock, &args!["-B", "-r", dir.path().join("repository"), "-f", sample]).expect_success();
     repository_with_gaps(dir.path());
+    files_of_blobs(dir.path());
     COMMANDS.into_iter().flat_map(|command| lines_of(command, dir.path())).collect()
 }
 
@@ -93,6 +98,9 @@ fn lines_of(command: &'static str, dir: &Path) -> Vec<Line> {
         "SCRATCH" => dir.as_os_str().to_owned(),
         "REPOSITORY" => dir.join("repository").into_os_string(),
         "WITH_BLOBS" => dir.join("with-blobs").into_os_string(),
+        "FILES" => dir.join("files").into_os_string(),
+        "OF_BLOBS" => dir.join("of-blobs").into_os_string(),
+        "A_BLOB" => dir.join("a-blob").into_os_string(),
         "RESTORED_BLOBS" => dir.join("restored-blobs").into_os_string(),
         "RESTORED" => dir.join("Restored.fs").into_os_string(),
         "NEW" => dir.join("New.fs").into_os_string(),
@@ -104,6 +112,22 @@ fn lines_of(command: &'static str, dir: &Path) -> Vec<Line> {
     assert_eq!(ran.stderr, "", "{command}");
     let told = str::from_utf8(&ran.stdout).unwrap().lines();
     told.map(|line| Line { command, fields: serde_json::from_str(line).unwrap() }).collect()
+}
+
+/// A blob directory for `blobs.fs`: the names are what `check` misses.
+fn files_of_blobs(dir: &Path) {
+    let (blobs, sample) = (dir.join("files"), testkit::data("samples").join("blobs.fs"));
+    std::fs::create_dir_all(blobs.join("0x00")).unwrap();
+    std::fs::write(blobs.join(".layout"), "bushy").unwrap();
+    let ran = ours(&TestClock::at(1_800_000_000), &args!["check", sample, "--blobs", blobs, "--json"]);
+    for line in str::from_utf8(&ran.stdout).unwrap().lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        if let Some(file) = line["file"].as_str().map(Path::new) {
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, "a blob").unwrap();
+        }
+    }
+    std::fs::create_dir(dir.join("of-blobs")).unwrap();
 }
 
 /// Backups of three days, of a day a week later, and a file that is damaged.

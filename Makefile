@@ -6,7 +6,7 @@ VENV := .venv
 # Where cargo puts what it builds.
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
-.PHONY: all help build venv have-strace test bench bench-scale bench-inside bench-verbs crash crash-deep differential live fuzz damage strace mutants lint demo wheel try-wheel deb try-deb have-cargo-deb clean
+.PHONY: all help build venv have-strace test bench bench-scale bench-inside bench-verbs bench-blobs crash crash-deep differential live fuzz damage strace mutants lint demo wheel try-wheel deb try-deb have-cargo-deb clean
 
 all: build
 
@@ -26,6 +26,7 @@ help:
 	@echo 'make bench-scale  what is large in one respect, and the growth of time with the size: ROUNDS=3, ONLY='
 	@echo 'make bench-inside  the verbs that look inside, and ZODB tools: SIZE=1G, ROUNDS=3, ONLY='
 	@echo 'make bench-verbs  the verbs that restore and list, and how it went without them: SIZE=1G, ROUNDS=3, ONLY='
+	@echo 'make bench-blobs  blobs, and cp -a and rsync on the same tree: SIZE=200 thousand of them, ROUNDS=3, ONLY='
 	@echo 'make demo    backups and recoveries of a sample database'
 	@echo 'make wheel   the program as a wheel, for pip; make try-wheel installs it beside ZODB'
 	@echo 'make deb     a Debian package, with manual pages, completions and units; make try-deb installs it into a scratch root'
@@ -112,6 +113,12 @@ bench-inside: build venv
 bench-verbs: build venv
 	$(VENV)/bin/python bench/verbs.py --ours '$(TARGET)/release/repozo' --python $(VENV)/bin/python \
 		--work '$(TARGET)/bench' --size '$(or $(SIZE),1G)' --rounds '$(or $(ROUNDS),3)' --only='$(ONLY)' \
+		$(if $(ONLY),,--write docs/PERFORMANCE.md)
+
+# Needs rsync, 25 GB under target/bench for the 200,000 blobs, and an hour.
+bench-blobs: build venv
+	$(VENV)/bin/python bench/blobs.py --ours '$(TARGET)/release/repozo' --python $(VENV)/bin/python \
+		--work '$(TARGET)/bench' --size '$(or $(SIZE),200)' --rounds '$(or $(ROUNDS),3)' --only='$(ONLY)' \
 		$(if $(ONLY),,--write docs/PERFORMANCE.md)
 
 # A wheel that puts the program into an environment of Python's.

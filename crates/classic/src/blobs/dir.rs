@@ -27,7 +27,6 @@ impl BlobDir {
     /// # Errors
     /// When it cannot be read, and [`Error::BlobLayout`] where it is none of a server.
     pub fn open(ctx: &Context<'_>, dir: &Path) -> Result<BlobDir, Error> {
-        let names = ctx.fs.list(dir).map_err(vfs::Error::at(Op::List, dir))?;
         let path = dir.join(BlobLayout::MARKER);
         let layout = match ctx.fs.open(&path) {
             Ok(file) => {
@@ -37,6 +36,8 @@ impl BlobDir {
                 BlobLayout::of_marker(&marker).ok_or(Error::BlobLayout { path, marker })?
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
+                // The names of a large directory are many: they are looked at where there is no marker alone.
+                let names = ctx.fs.list(dir).map_err(vfs::Error::at(Op::List, dir))?;
                 BlobLayout::without_marker(names.iter().map(|name| name.as_bytes()))
             }
             Err(error) => return Err(vfs::Error::new(Op::Open, &path, error).into()),

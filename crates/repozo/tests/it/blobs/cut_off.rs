@@ -1,0 +1,59 @@
+//! What the sweeps of power cuts and kills found of blobs, each once more by its name.
+
+use super::{Site, args, ours, ours_with, tree};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use testkit::{Call, HookFs};
+
+/// Whether there was a call of that name on that path.
+fn has(calls: &Arc<Mutex<Vec<Call>>>, op: &str, path: &Path) -> bool {
+    calls.lock().unwrap().iter().any(|call| call.op == op && call.path == path)
+}
+
+fn restore_words(site: &Site, dir: &Path) -> Vec<std::ffi::OsString> {
+    let mut words = site.restore_words(dir, &["--update"]);
+    words.push("--quick".into());
+    words
+}
+
+/// The removal of the directory of drafts was not on the disk when the power went, and no later run copied anything: it stayed.
+#[test]
+fn drafts_that_a_power_cut_brought_back_are_removed_when_nothing_is_to_be_copied() {
+    let site = Site::new("bushy");
+    site.backup(&[]);
+    let drafts = site.repository().join("blobs/new");
+    std::fs::create_dir(&drafts).unwrap();
+    std::fs::write(drafts.join("0000000000000001-03f47fbf56666666"), "half").unwrap();
+    assert_eq!(site.backup(&[])["kind"], "nothing");
+    assert!(!drafts.exists());
+}
+
+/// The marker had both of its names behind a power cut; the draft's stayed.
+#[test]
+fn a_draft_of_the_marker_beside_the_marker_is_removed_when_the_restore_goes_on() {
+    let site = Site::new("bushy");
+    site.backup(&[]);
+    let (_, data, blobs) = site.restore(&[]);
+    let draft = blobs.join(".layout.0123456789abcdef.part");
+    std::fs::write(&draft, "bushy").unwrap();
+    ours(&site.clock, &restore_words(&site, data.parent().unwrap())).expect_success();
+    assert!(!draft.exists());
+}
+
+/// A restore was killed just when its last names were made; the next one found all there, said so, and synced nothing.
+#[test]
+fn names_that_a_killed_restore_left_are_made_durable_by_the_next_one() {
+    let site = Site::new("lawn");
+    site.backup(&[]);
+    let (_, data, blobs) = site.restore(&[]);
+    let (fs, calls) = HookFs::noting();
+    ours_with(&fs, &site.clock, &restore_words(&site, data.parent().unwrap())).expect_success();
+    let dirs: Vec<PathBuf> =
+        tree(&blobs).into_keys().map(|file| blobs.join(file).parent().unwrap().to_owned()).collect();
+    for dir in dirs.iter().chain([&blobs, &data.parent().unwrap().to_owned()]) {
+        assert!(
+            has(&calls, "sync_dir", dir) || has(&calls, "sync_all", &blobs.join(".repozo-new")),
+            "{dir:?}"
+        );
+    }
+}

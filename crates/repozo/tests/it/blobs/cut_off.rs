@@ -57,3 +57,19 @@ fn names_that_a_killed_restore_left_are_made_durable_by_the_next_one() {
         );
     }
 }
+
+/// A backup was killed behind the renaming of its list; the next one found nothing to do, said so, and the list could go with
+/// the power. So could a list of blobs.
+#[test]
+fn a_run_with_nothing_to_do_makes_the_names_durable_that_a_killed_one_left() {
+    let site = Site::new("bushy");
+    site.backup(&[]);
+    for blobs in [&[][..], &args!["--blobs", site.path("blobs")]] {
+        let mut words = args!["-B", "-r", site.repository(), "-f", site.path("Data.fs")].to_vec();
+        words.extend(blobs.iter().cloned());
+        let (fs, calls) = HookFs::noting();
+        ours_with(&fs, &site.clock, &words).expect_success();
+        assert!(!calls.lock().unwrap().iter().any(|call| call.op == "create"), "there is nothing to do");
+        assert!(has(&calls, "sync_dir", &site.repository()));
+    }
+}

@@ -73,3 +73,36 @@ fn a_run_with_nothing_to_do_makes_the_names_durable_that_a_killed_one_left() {
         assert!(has(&calls, "sync_dir", &site.repository()));
     }
 }
+
+/// A forget was killed behind the removal of lists of blobs, and the next one removed the blobs: with the power the lists came
+/// back, and named what was gone.
+#[test]
+fn lists_that_a_killed_forget_removed_are_gone_for_good_before_blobs_are() {
+    let site = Site::new("bushy");
+    site.backup(&[]);
+    site.zodb("grow", &["1", "3"]);
+    site.zodb("pack", &["0"]);
+    site.backup(&["--full"]);
+    let words = args!["forget", "-r", site.repository(), "--keep-last", "1", "--apply"];
+    ours(&site.clock, &words).expect_success();
+    // A blob that no list names, as it is there when the first run was killed.
+    let stored = site.stored();
+    let stray = stored[0].with_file_name(format!(
+        "{}-0000000000000001",
+        stored[0].file_name().unwrap().to_str().unwrap().split('-').next().unwrap()
+    ));
+    std::fs::write(&stray, "of nobody").unwrap();
+    let (fs, calls) = HookFs::noting();
+    ours_with(&fs, &site.clock, &words).expect_success();
+    let calls = calls.lock().unwrap();
+    let at = |op: &str, path: &Path| calls.iter().position(|call| call.op == op && call.path == path);
+    let removed_at = at("remove", &stray).unwrap();
+    let list_at =
+        calls.iter().position(|call| call.op == "list" && call.path == site.repository().join("blobs"));
+    let synced = calls[..list_at.unwrap()].iter().rfind(|call| call.path == site.repository());
+    assert!(list_at.unwrap() < removed_at);
+    assert!(
+        calls[..removed_at].iter().any(|call| call.op == "sync_dir" && call.path == site.repository()),
+        "{synced:?}"
+    );
+}

@@ -106,3 +106,27 @@ fn lists_that_a_killed_forget_removed_are_gone_for_good_before_blobs_are() {
         "{synced:?}"
     );
 }
+
+/// The list of the chain could not be read when the blobs were to be backed up: a chain of nothing has no blobs, and the status
+/// was 0.
+#[test]
+fn a_list_that_cannot_be_read_when_blobs_are_backed_up_is_told() {
+    let site = Site::new("bushy");
+    site.backup(&[]);
+    site.zodb("grow", &["1", "3"]);
+    site.clock.pass(std::time::Duration::from_secs(60));
+    let dat = site.repository().join("2033-05-18-03-34-20.dat");
+    assert!(dat.exists());
+    let mut is_published = false;
+    let fs = HookFs::new(move |call: &Call| {
+        is_published |= call.op == "rename_over" && call.path == dat;
+        match is_published && call.op == "open" && call.path == dat {
+            true => Err(std::io::Error::from_raw_os_error(5)),
+            false => Ok(()),
+        }
+    });
+    let ran = ours_with(&fs, &site.clock, &site.backup_words(&["--quick"]));
+    assert_eq!(ran.status, 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains(".dat: cannot be read (Input/output error"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the blobs of its backups were not backed up"), "{}", ran.stderr);
+}

@@ -102,7 +102,7 @@ fn known_as_it_is(
 ) -> Result<Known, Violation> {
     let clock = later();
     let (repository, file) = (places.repository(), places.file());
-    let site = Site { fs: &OsFs, clock: &clock, repository: &repository, file: &file };
+    let site = Site { fs: &OsFs, clock: &clock, repository: &repository, file: &file, blobs: None };
     let known = known(scenario, prepared, end, &clock);
     site.verdict(&known)?;
     let newest = site.newest(&known)?;
@@ -124,7 +124,7 @@ fn judge_next_run(
 ) -> Result<(), Violation> {
     let clock = later();
     let (repository, file) = (places.repository(), places.file());
-    let site = Site { fs: &OsFs, clock: &clock, repository: &repository, file: &file };
+    let site = Site { fs: &OsFs, clock: &clock, repository: &repository, file: &file, blobs: None };
     if scenario.verb == Verb::RecoverToFile {
         let ran = site.recover_to(&places.target());
         ensure(ran.status == 0, 'f', || format!("the next recovery fails: {}", ran.stderr))?;

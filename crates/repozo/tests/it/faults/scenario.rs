@@ -306,7 +306,7 @@ impl Making<'_> {
 
     fn backup(&mut self, flags: &str) {
         let (repository, file) = (self.places.repository(), self.places.file());
-        let site = Site { fs: &OsFs, clock: &self.clock, repository: &repository, file: &file };
+        let site = Site { fs: &OsFs, clock: &self.clock, repository: &repository, file: &file, blobs: None };
         site.backup(flags).expect_success();
         let date = classic::Stamp::at(classic::Clock::now(&self.clock)).unwrap().to_string();
         self.states.push(State { date, bytes: Arc::new(self.database.bytes().to_vec()) });

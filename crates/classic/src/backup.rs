@@ -102,6 +102,10 @@ pub fn backup(ctx: &Context<'_>, request: &BackupRequest) -> Result<BackedUp, Er
         is_locked: lock.is_some(),
     };
     let outcome = run.run()?;
+    if outcome == BackupOutcome::Nothing {
+        // What is there may be of a run that was killed before it made its last names durable.
+        ctx.note_sync(vfs::publish::sync_dir(ctx.fs, repository.dir())?, repository.dir());
+    }
     run.back_up_blobs()?;
     if request.kill_old && request.blobs.is_some() && lock.is_some() {
         // What older backups alone needed goes with them.

@@ -147,6 +147,14 @@ pub enum Error {
         /// The repository.
         dir: PathBuf,
     },
+    /// The list of the newest chain could be read before, and cannot be when its blobs are to be backed up.
+    #[error("{}: {reason}; the blobs of its backups were not backed up, run it again", dat.display())]
+    BlobsNotBackedUp {
+        /// The list.
+        dat: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The list of the newest chain could be read before, and cannot be now.
     #[error("{}: cannot be read any more ({reason}); nothing was written, run it again", dat.display())]
     ListUnreadable {

@@ -252,6 +252,10 @@ impl Updating<'_> {
         let Ok(newer) = self.rest(None)? else { return Ok(Err(Differs)) };
         let (place, end_pos) = (&self.replacing.place, self.wish.end_pos);
         let is_longer = self.look.target.len > end_pos;
+        if !is_longer && self.note.may_be_there(self.ctx) {
+            // Of an update that was killed the last change may not be on the disk.
+            InPlace::open(self.ctx.fs, place.file(), VEIL)?.settle()?;
+        }
         if !is_longer && self.has_index(&newer) {
             self.note.remove(self.ctx)?;
             return Ok(Ok(()));

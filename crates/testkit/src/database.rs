@@ -1,6 +1,9 @@
 use filestorage::Tid;
 use std::collections::BTreeMap;
 
+/// The data of a blob's record, as ZODB writes it.
+pub const BLOB_RECORD: &[u8] = b"\x80\x03cZODB.blob\nBlob\nq\x01.\x80\x03N.";
+
 /// A `Data.fs` in memory, written as ZODB writes one. Tids count up from a fixed one.
 #[derive(Debug, Clone)]
 pub struct Database {
@@ -107,16 +110,24 @@ impl Database {
 
     /// Appends a committed transaction with one record per (oid, length of data).
     pub fn commit(&mut self, records: &[(u64, usize)]) {
-        self.append(b' ', records);
+        self.append_filled(b' ', records);
         self.ends.push(self.len());
-        for (oid, pos) in self.positions(records) {
-            self.current.insert(oid, pos);
-        }
+        self.current.extend(self.positions(records));
+    }
+
+    /// Appends a committed transaction that names a new revision of each of these blobs.
+    pub fn commit_blobs(&mut self, oids: &[u64]) {
+        let records: Vec<_> = oids.iter().map(|oid| (*oid, BLOB_RECORD.to_vec())).collect();
+        self.tid += 0x1_0000;
+        self.append(b' ', &records);
+        self.ends.push(self.len());
+        let lens: Vec<_> = oids.iter().map(|oid| (*oid, BLOB_RECORD.len())).collect();
+        self.current.extend(self.positions(&lens));
     }
 
     /// Appends a transaction that is voted and not finished.
     pub fn vote(&mut self, records: &[(u64, usize)]) {
-        self.append(b'c', records);
+        self.append_filled(b'c', records);
     }
 
     /// Cuts off what stands behind the last committed transaction.
@@ -160,24 +171,32 @@ impl Database {
         }
     }
 
-    fn append(&mut self, status: u8, records: &[(u64, usize)]) {
+    fn append_filled(&mut self, status: u8, records: &[(u64, usize)]) {
         self.tid += 0x1_0000;
+        let tid = self.tid;
+        let filled = |(oid, data_len): &(u64, usize)| {
+            let fill = tid.wrapping_mul(31).wrapping_add(*oid).to_be_bytes();
+            (*oid, fill.into_iter().cycle().take(*data_len).collect())
+        };
+        self.append(status, &records.iter().map(filled).collect::<Vec<_>>());
+    }
+
+    fn append(&mut self, status: u8, records: &[(u64, Vec<u8>)]) {
         let pos = self.len();
-        let len = 23 + 4 + records.iter().map(|(_, data_len)| 42 + *data_len as u64).sum::<u64>();
+        let len = 23 + 4 + records.iter().map(|(_, data)| 42 + data.len() as u64).sum::<u64>();
         self.bytes.extend(self.tid.to_be_bytes());
         self.bytes.extend(len.to_be_bytes());
         self.bytes.push(status);
         self.bytes.extend([0, 1, 0, 3, 0, 0]);
         self.bytes.extend(b"unot");
-        for (oid, data_len) in records {
+        for (oid, data) in records {
             let previous = self.current.get(oid).copied().unwrap_or(0);
             for field in [*oid, self.tid, previous, pos] {
                 self.bytes.extend(field.to_be_bytes());
             }
             self.bytes.extend([0, 0]);
-            self.bytes.extend((*data_len as u64).to_be_bytes());
-            let fill = self.tid.wrapping_mul(31).wrapping_add(*oid).to_be_bytes();
-            self.bytes.extend(fill.iter().cycle().take(*data_len));
+            self.bytes.extend((data.len() as u64).to_be_bytes());
+            self.bytes.extend(data);
         }
         self.bytes.extend(len.to_be_bytes());
     }
@@ -216,6 +235,8 @@ mod tests {
         assert_eq!(end(&database), database.len());
         assert!(database.len() < before);
         database.commit(&[(3, 9)]);
+        assert_eq!(end(&database), database.len());
+        database.commit_blobs(&[3, 500]);
         assert_eq!(end(&database), database.len());
     }
 }

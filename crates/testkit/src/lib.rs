@@ -22,7 +22,7 @@ mod oracle;
 mod recorder;
 
 pub use clock::TestClock;
-pub use database::Database;
+pub use database::{BLOB_RECORD, Database};
 pub use hook_fs::{Call, HookFs};
 pub use oracle::{Oracle, Ran, python};
 pub use recorder::Recorder;

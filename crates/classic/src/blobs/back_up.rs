@@ -92,7 +92,12 @@ pub(crate) fn back_up(
         told: Told::default(),
         is_locked,
     };
-    for part in chain.tile().parts {
+    let tiling = chain.tile();
+    if let Some(fault) = tiling.fault {
+        let dat = repository.dat_path(chain.stamp());
+        return Err(Error::BlobsNotBackedUp { dat, reason: fault.to_string() });
+    }
+    for part in tiling.parts {
         ctx.interrupt.check()?;
         run.part(&part)?;
     }

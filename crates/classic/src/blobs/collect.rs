@@ -53,6 +53,8 @@ fn collect(ctx: &Context<'_>, repository: &Repository<'_>, survey: &Survey) -> R
     if dirs.is_empty() {
         return Ok(done);
     }
+    // A run that was killed may have removed lists that would come back when the power goes, and name what is removed now.
+    ctx.note_sync(publish::sync_dir(ctx.fs, repository.dir())?, repository.dir());
     let named = Named::by_lists(ctx, repository, survey)?;
     // What is no blob was put there by somebody else.
     for dir in dirs.iter().filter(|dir| Store::is_dir_name(dir)) {

@@ -136,6 +136,9 @@ impl<'a> BlobsRestore<'a> {
     pub(crate) fn restore(&mut self) -> Result<BlobsRestored, Error> {
         let (ctx, request) = (self.ctx, self.request);
         let dir = open_target(ctx, request, self.layout)?;
+        // Also of one that is there: whoever made it may have been killed just then.
+        let parent = parent_dir(dir.path());
+        ctx.note_sync(vfs::publish::sync_dir(ctx.fs, parent)?, parent);
         let access = ctx.fs.meta(dir.path()).map_err(vfs::Error::at(Op::Stat, dir.path()))?.access;
         self.lock = lock(ctx, dir.path())?;
         // Where nobody can be kept out nobody else may take a draft of ours for one of a dead run.

@@ -39,7 +39,11 @@ pub(super) fn open_target(
             }
         }
         Ok(_) if !request.update => return Err(Error::BlobDirNotEmpty { dir: dir.clone() }),
-        Ok(_) => return BlobDir::open(ctx, dir),
+        Ok(_) => {
+            // A power cut may have left the marker both of its names.
+            drop(vfs::publish::sweep(fs, dir, &|name| name == BlobLayout::MARKER)?);
+            return BlobDir::open(ctx, dir);
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let access = fs.meta(parent_dir(dir)).map_err(vfs::Error::at(Op::Stat, parent_dir(dir)))?.access;
             let grant = Grant { mode: 0o777, gid: access.gid, uid: Some(access.uid) };
@@ -53,6 +57,5 @@ pub(super) fn open_target(
     draft.append(layout.marker().as_bytes())?;
     draft.set_access(Grant { mode: access.mode & 0o666, gid: access.gid, uid: Some(access.uid) })?;
     ctx.note_sync(draft.publish_over()?, dir);
-    ctx.note_sync(vfs::publish::sync_dir(fs, parent_dir(dir))?, parent_dir(dir));
     Ok(BlobDir::with_layout(dir, layout))
 }

@@ -47,6 +47,11 @@ impl GrowthNote {
         Ok(())
     }
 
+    /// Whether an update may not have come to its end.
+    pub(super) fn may_be_there(&self, ctx: &Context<'_>) -> bool {
+        ctx.fs.meta(&self.path).map_or_else(|error| error.kind() != ErrorKind::NotFound, |_| true)
+    }
+
     /// Takes it away, if there is one.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 mod broken;
 mod containers;
+mod cut_off;
 mod extra;
 mod found;
 mod histories;

@@ -9,10 +9,13 @@
 //! | d | after the database grew, the next backup succeeds and the newest restore equals it |
 //! | e | no litter is left after that run |
 //! | f | a restore's target is the old database or the complete new one, never with a foreign index |
+//! | g | every backup that was acknowledged with its blobs restores with each of them, byte for byte; no database is restored before its blobs |
 
+pub(crate) mod blobs;
 pub(crate) mod truth;
 
 use crate::common::{args, ours_with};
+use blobs::KnownBlobs;
 use filestorage::Tid;
 use std::ffi::OsString;
 use std::fmt;
@@ -45,6 +48,8 @@ pub(crate) struct Known {
     /// Whether the power went behind Python's repozo, which syncs neither names nor indexes: the backup in
     /// flight may be listed and gone. What is wrong has to be told then, and cannot be healed.
     pub(crate) lossy: bool,
+    /// What is known of blobs, if they are backed up too.
+    pub(crate) blobs: KnownBlobs,
 }
 
 impl Known {
@@ -79,6 +84,13 @@ impl Known {
 #[derive(Debug, Clone)]
 pub(crate) struct Violation(String);
 
+impl Violation {
+    /// The same, with what it is about.
+    fn of(self, what: &str) -> Violation {
+        Violation(format!("{}, of {what}", self.0))
+    }
+}
+
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -91,16 +103,31 @@ pub(crate) fn ensure(holds: bool, invariant: char, words: impl FnOnce() -> Strin
 }
 
 /// A repository on a disk at a time.
+#[derive(Clone, Copy)]
 pub(crate) struct Site<'a> {
     pub(crate) fs: &'a dyn Fs,
     pub(crate) clock: &'a TestClock,
     pub(crate) repository: &'a Path,
     pub(crate) file: &'a Path,
+    /// The blob directory, if blobs are backed up and restored too.
+    pub(crate) blobs: Option<&'a Path>,
 }
 
 impl Site<'_> {
+    fn run(&self, mut words: Vec<OsString>, blobs: Option<&Path>) -> Ran {
+        words.extend(blobs.into_iter().flat_map(|dir| args!["--blobs", dir]));
+        ours_with(self.fs, self.clock, &words)
+    }
+
     pub(crate) fn backup(&self, flags: &str) -> Ran {
-        ours_with(self.fs, self.clock, &args![format!("-B{flags}"), "-r", self.repository, "-f", self.file])
+        let words = args![format!("-B{flags}"), "-r", self.repository, "-f", self.file];
+        self.run(words.to_vec(), self.blobs)
+    }
+
+    /// Blobs are restored beside the database.
+    fn run_beside(&self, target: &Path, words: Vec<OsString>) -> Ran {
+        let blobs = target.with_file_name("blobs");
+        self.run(words, self.blobs.map(|_| blobs.as_path()))
     }
 
     pub(crate) fn verify(&self) -> Ran {
@@ -118,19 +145,27 @@ impl Site<'_> {
     }
 
     pub(crate) fn recover_to(&self, target: &Path) -> Ran {
-        ours_with(self.fs, self.clock, &args!["-R", "-r", self.repository, "-o", target])
+        self.run_beside(target, args!["-R", "-r", self.repository, "-o", target].to_vec())
+    }
+
+    /// The state of a date with its blobs, in a directory that is made for them.
+    pub(crate) fn recover_with_blobs(&self, date: &str, target: &Path) -> Ran {
+        let dir = target.parent().unwrap();
+        self.fs.make_dir(dir, vfs::Grant { mode: 0o700, gid: 0, uid: None }).unwrap();
+        self.run_beside(target, args!["-R", "-r", self.repository, "-D", date, "-o", target].to_vec())
     }
 
     pub(crate) fn restore_to(&self, target: &Path, tid: Tid) -> Ran {
         let tid = tid.to_string();
-        ours_with(self.fs, self.clock, &args!["restore", "-r", self.repository, "-o", target, "--tid", tid])
+        let words = args!["restore", "-r", self.repository, "-o", target, "--tid", tid];
+        self.run_beside(target, words.to_vec())
     }
 
     pub(crate) fn update_to(&self, target: &Path, tid: Tid, quick: bool) -> Ran {
         let tid = tid.to_string();
         let words = args!["restore", "-r", self.repository, "-o", target, "--tid", tid, "--update"];
         let quick = quick.then(|| OsString::from("--quick"));
-        ours_with(self.fs, self.clock, &words.into_iter().chain(quick).collect::<Vec<_>>())
+        self.run_beside(target, words.into_iter().chain(quick).collect())
     }
 
     /// `forget` of all but the last one and those that are held; the stamps of what it keeps.
@@ -222,9 +257,12 @@ impl Site<'_> {
         ensure(ran.stdout == *grown.bytes, 'd', || {
             "what the next run made restores to other bytes".to_owned()
         })?;
-        let behind = known.behind(flags, grown);
+        let mut behind = known.behind(flags, grown);
         self.verdict(&behind)?;
-        let wrong = self.what_is_wrong(&behind);
+        let mut wrong = self.what_is_wrong(&behind);
+        // Lists of blobs are made for the newest chain alone; what an older one lacks stays told.
+        let newest_full = blobs::newest_full(self);
+        wrong.retain(|name| !(name.ends_with(".blobs") && Some(name) < newest_full.as_ref()));
         // A chain that Python had begun to delete lost its list first: it stays what it is.
         let half_deleted = known.by_python && !known.deletable.is_empty();
         ensure(wrong.is_empty() || known.lossy || half_deleted, 'd', || {
@@ -233,6 +271,9 @@ impl Site<'_> {
         self.all_restore(&behind)?;
         let litter = truth::litter(self.fs, self.repository, known.by_python);
         ensure(litter.is_empty(), 'e', || format!("{litter:?}"))?;
+        if self.blobs.is_some() {
+            blobs::acknowledge(self, &mut behind);
+        }
         Ok(behind)
     }
 }

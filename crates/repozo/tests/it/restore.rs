@@ -1,6 +1,7 @@
 //! The state behind any transaction is restored, byte by byte, or nothing is.
 
 mod histories;
+mod killed;
 mod refused;
 mod update;
 mod zodb;

@@ -5,7 +5,7 @@
 //! | the directory of drafts made, files written there | drafts, any content | [`Batch::begin`] of the next run empties it |
 //! | all of them synced | the same, complete | the same |
 //! | renames to their names | each has its draft's name or the final one, complete | the same; a name that nothing speaks of does no harm |
-//! | sync of the directories | the final names | |
+//! | sync of the directories | the final names; perhaps the directory of drafts, too | [`Batch::begin`], or [`Batch::empty`] where nothing is to be written |
 //!
 //! Whoever speaks of a file does so only behind the last step.
 
@@ -57,28 +57,35 @@ impl<'fs> Batch<'fs> {
         let drafts_dir = base.join(drafts);
         match fs.make_dir(&drafts_dir, dirs) {
             Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Batch::empty(fs, &drafts_dir)?,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Batch::remove_drafts(fs, &drafts_dir)?,
             Err(error) => return Err(Error::new(Op::MakeDir, &drafts_dir, error)),
         }
         let syncs_each = count <= Self::FEW_COUNT;
         Ok(Batch { fs, drafts_dir, dirs: Dirs::below(fs, base, dirs), syncs_each, pending: true })
     }
 
-    /// Removes the drafts that a run that died left in a directory of drafts, if it is there.
+    /// Removes a directory of drafts that a run that died left, with what is in it, if it is there.
     ///
     /// The caller holds the lock that every writer of such drafts holds.
     ///
     /// # Errors
     /// The system's.
     pub fn empty(fs: &dyn Fs, drafts_dir: &Path) -> Result<(), Error> {
+        match Batch::remove_drafts(fs, drafts_dir) {
+            Err(error) if error.is_not_found() => Ok(()),
+            removed => {
+                removed?;
+                fs.remove_dir(drafts_dir).map_err(Error::at(Op::Remove, drafts_dir))
+            }
+        }
+    }
+
+    fn remove_drafts(fs: &dyn Fs, drafts_dir: &Path) -> Result<(), Error> {
         // What a link leads to is not ours to empty.
         if fs.link_target(drafts_dir).map_err(Error::at(Op::Stat, drafts_dir))?.is_some() {
             return Err(Error::new(Op::List, drafts_dir, ErrorKind::NotADirectory.into()));
         }
-        let names = match fs.list(drafts_dir) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            names => names.map_err(Error::at(Op::List, drafts_dir))?,
-        };
+        let names = fs.list(drafts_dir).map_err(Error::at(Op::List, drafts_dir))?;
         names.iter().try_for_each(|name| remove(fs, &drafts_dir.join(name)).map(|_| ()))
     }
 
@@ -158,7 +165,6 @@ impl Drop for Batch<'_> {
         if self.pending {
             // What fails here leaves drafts that the next run removes.
             let _ = Batch::empty(self.fs, &self.drafts_dir);
-            let _ = self.fs.remove_dir(&self.drafts_dir);
         }
     }
 }

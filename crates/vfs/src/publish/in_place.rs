@@ -68,6 +68,15 @@ impl<'fs> InPlace<'fs> {
         self.sync()
     }
 
+    /// Makes durable what somebody else wrote, and closes it.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn settle(mut self) -> Result<(), Error> {
+        self.sync()?;
+        self.close()
+    }
+
     /// Closes it.
     ///
     /// # Errors

@@ -282,8 +282,9 @@ impl Image {
         Meta { len, kind, access, id: (0, ino), name_count, modified }
     }
 
+    /// The directory may have no name yet, or never get one: what is in it lasts on its own.
     pub(super) fn set_name(&mut self, dir: Ino, name: &OsStr, ino: Ino) {
-        if let Some(Node::Dir(names)) = self.nodes.get_mut(&dir) {
+        if let Node::Dir(names) = self.nodes.entry(dir).or_insert_with(|| Node::Dir(Names::new())) {
             names.insert(name.to_owned(), ino);
         }
         self.nodes.entry(ino).or_insert_with(|| Node::File(File::new()));

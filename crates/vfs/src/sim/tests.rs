@@ -333,6 +333,23 @@ fn what_cannot_be_renamed_stays() {
     assert!(fs.free_len(Path::new("/d")).unwrap() > 1 << 30, "its disk is never full");
 }
 
+/// It was lost with the name of the directory, which was not synced yet.
+#[test]
+fn what_is_synced_in_a_new_directory_is_there_when_the_directory_is_synced_behind_it() {
+    let fs = SimFs::on(Image::default());
+    fs.make_dir(Path::new("/e"), crate::Grant { mode: 0o755, gid: 0, uid: None }).unwrap();
+    let mut file = fs.create(Path::new("/e/f")).unwrap();
+    file.append(b"bytes").unwrap();
+    file.sync().unwrap();
+    fs.sync_dir(Path::new("/e")).unwrap();
+    for image in fs.wreck(fs.operation_count()).outcomes(9, 0) {
+        assert!(image.names(Path::new("/")).is_empty() || image.content(Path::new("/e/f")) == Some(b"bytes"));
+    }
+    fs.sync_dir(Path::new("/")).unwrap();
+    let lasting = &fs.wreck(fs.operation_count()).outcomes(9, 0)[0];
+    assert_eq!(lasting.content(Path::new("/e/f")), Some(b"bytes".as_slice()));
+}
+
 /// Nothing but a sync promises anything: not even that one of the names of a file that moved lasts.
 #[test]
 fn a_file_that_moves_to_another_directory_lasts_there_when_that_is_synced() {

@@ -57,7 +57,7 @@ pub(super) fn chain_and_growth(world: &mut World) {
 fn act(world: &World, before: Vec<State>, kill_old: bool) -> Act {
     let in_flight = world.states.last().cloned();
     let (acknowledged, deletable) = if kill_old { (Vec::new(), before) } else { (before, Vec::new()) };
-    let during = Known { acknowledged, deletable, in_flight, by_python: true, lossy: false, forgets: false };
+    let during = Known { acknowledged, deletable, in_flight, by_python: true, ..Known::default() };
     Act { during: during.clone(), after: during, target: None }
 }
 

@@ -1,9 +1,11 @@
 //! What is done on the simulated disk: something to begin with, and the act whose every operation is cut.
 
+use super::blobs::{self, Blobs};
 use super::python;
+use crate::judge::blobs::{KnownBlobs, put_blobs};
 use crate::judge::truth::{true_index, visible};
 use crate::judge::{Known, Site, State};
-use filestorage::Tid;
+use filestorage::{BlobLayout, Tid};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +29,8 @@ pub(super) struct World {
     pub(super) random: fastrand::Rng,
     /// The backups so far.
     pub(super) states: Vec<State>,
+    /// The blobs of the database, if it has any.
+    pub(super) blobs: Option<Blobs>,
 }
 
 /// What was done, and what is known of the repository when it is cut, and behind it.
@@ -63,10 +67,24 @@ pub(super) enum Filling {
 }
 
 impl Target {
-    /// Does once more what filled it.
+    /// Does what fills it.
     pub(super) fn fill(&self, site: &Site<'_>) -> Ran {
-        let given = Path::new(self.given);
+        self.fill_by(site, self.by)
+    }
+
+    /// Does it once more: a blob directory that was begun is completed only if that is asked for.
+    pub(super) fn fill_again(&self, site: &Site<'_>) -> Ran {
         match self.by {
+            Filling::Restore(tid) if site.blobs.is_some() => {
+                self.fill_by(site, Filling::Update { tid, quick: false })
+            }
+            by => self.fill_by(site, by),
+        }
+    }
+
+    fn fill_by(&self, site: &Site<'_>, by: Filling) -> Ran {
+        let given = Path::new(self.given);
+        match by {
             Filling::Recovery => site.recover_to(given),
             Filling::Restore(tid) => site.restore_to(given, tid),
             Filling::Update { tid, quick } => site.update_to(given, tid, quick),
@@ -84,6 +102,10 @@ pub(super) struct Story {
     pub(super) name: &'static str,
     pub(super) begin: fn(&mut World),
     pub(super) deed: Deed,
+    /// Whether the database has blobs, which are backed up and restored with it.
+    pub(super) has_blobs: bool,
+    /// Whether its act has so many operations that fewer disks are looked at behind each.
+    pub(super) is_long: bool,
 }
 
 /// A run of a program.
@@ -104,11 +126,11 @@ pub(super) enum Deed {
 }
 
 const fn story(name: &'static str, begin: fn(&mut World), deed: Deed) -> Story {
-    Story { name, begin, deed }
+    Story { name, begin, deed, has_blobs: false, is_long: false }
 }
 
-/// All of them.
-pub(super) const STORIES: [Story; 23] = [
+/// All of databases without blobs.
+const STORIES: [Story; 23] = [
     story("first full", |_| {}, Deed::Backup("")),
     story("first full -z", |_| {}, Deed::Backup("z")),
     story("incremental -Q", World::chain_and_growth, Deed::Backup("Q")),
@@ -154,8 +176,13 @@ pub(super) const STORIES: [Story; 23] = [
     ),
 ];
 
+/// All of them.
+pub(super) fn stories() -> impl Iterator<Item = &'static Story> {
+    STORIES.iter().chain(&blobs::STORIES)
+}
+
 impl World {
-    pub(super) fn new(seed: u64) -> World {
+    pub(super) fn new(seed: u64, has_blobs: bool) -> World {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut image = Image::default();
         for dir in [REPOSITORY, "/srv", "/restored", "/linked"] {
@@ -166,15 +193,26 @@ impl World {
         if random.bool() {
             database.commit(&[(random.u64(0..9), random.usize(1..9000))]);
         }
-        let world =
-            World { fs: SimFs::on(image), clock: TestClock::at(START), database, random, states: Vec::new() };
+        let layout = if seed.is_multiple_of(2) { BlobLayout::Bushy } else { BlobLayout::Lawn };
+        let blobs = Blobs { layout, known: KnownBlobs::default(), are_backed_up: true };
+        let mut world = World {
+            fs: SimFs::on(image),
+            clock: TestClock::at(START),
+            database,
+            random,
+            states: Vec::new(),
+            blobs: has_blobs.then_some(blobs),
+        };
+        if has_blobs {
+            world.commit_blobs(3);
+        }
         world.put_database();
         world.pass(0);
         world
     }
 
     pub(super) fn site(&self) -> Site<'_> {
-        site(&self.fs, &self.clock)
+        site(&self.fs, &self.clock, self.blobs.as_ref().is_some_and(|blobs| blobs.are_backed_up))
     }
 
     pub(super) fn pass(&self, seconds: u64) {
@@ -182,7 +220,11 @@ impl World {
         self.fs.set_time(classic::Clock::now(&self.clock));
     }
 
-    fn put_database(&self) {
+    pub(super) fn put_database(&self) {
+        if let Some(blobs) = &self.blobs {
+            let put = |path: &Path, bytes: &[u8]| self.fs.put(path, bytes);
+            put_blobs(&self.fs, Path::new(blobs::BLOBS), self.database.bytes(), blobs.layout, &put);
+        }
         self.fs.put(Path::new(FILE), self.database.bytes()).unwrap();
     }
 
@@ -191,6 +233,10 @@ impl World {
         let records: Vec<_> =
             (0..random.u64(1..4)).map(|_| (random.u64(0..400), random.usize(1..900))).collect();
         self.database.commit(&records);
+        if self.blobs.is_some() {
+            let count = self.random.u64(0..3);
+            self.commit_blobs(count);
+        }
         self.put_database();
     }
 
@@ -216,22 +262,22 @@ impl World {
     }
 
     /// Backs up, as an act or to begin with.
-    fn backup(&mut self, flags: &str) -> Act {
-        let known = Known { acknowledged: self.states.clone(), ..Known::default() };
+    pub(super) fn backup(&mut self, flags: &str) -> Act {
+        let known = self.known();
         let state = self.state();
         let is_new = self.states.last().is_none_or(|last| last.bytes != state.bytes);
         self.site().backup(flags).expect_success();
         if !is_new && !flags.contains('F') {
-            return Act { during: known.clone(), after: known, target: None };
+            return Act { during: known.clone(), after: self.with_blobs(known), target: None };
         }
-        let act =
-            Act { during: known.during(flags, &state), after: known.behind(flags, &state), target: None };
+        let after = self.with_blobs(known.behind(flags, &state));
+        let during = known.during(flags, &state);
         self.states.push(state);
-        act
+        Act { during, after, target: None }
     }
 
     /// A full and some incrementals, and a minute behind them.
-    fn chain(&mut self) {
+    pub(super) fn chain(&mut self) {
         let flags = self.one_of(&["F", "Fz"]);
         self.backup(flags);
         for _ in 0..self.random.u8(0..4) {
@@ -243,7 +289,7 @@ impl World {
         self.pass(60);
     }
 
-    fn chain_and_growth(&mut self) {
+    pub(super) fn chain_and_growth(&mut self) {
         self.chain();
         self.grow();
     }
@@ -262,7 +308,7 @@ impl World {
     }
 
     /// Any one of the backups is held, so that the end of its chain may go.
-    fn several_chains_and_a_hold(&mut self) {
+    pub(super) fn several_chains_and_a_hold(&mut self) {
         self.several_chains();
         let held = self.random.usize(..self.states.len());
         let date = self.states[held].date.clone();
@@ -274,7 +320,7 @@ impl World {
         let (ran, kept) = self.site().forget();
         ran.expect_success();
         let (acknowledged, deletable) = before.into_iter().partition(|state| kept.contains(&state.date));
-        let known = Known { acknowledged, deletable, forgets: true, ..Known::default() };
+        let known = Known { acknowledged, deletable, forgets: true, ..self.known() };
         Act { during: known.clone(), after: known, target: None }
     }
 
@@ -365,7 +411,7 @@ impl World {
         new: Vec<u8>,
     ) -> Act {
         let index = true_index(&new);
-        let known = Known { acknowledged: self.states.clone(), ..Known::default() };
+        let known = self.known();
         Act {
             during: known.clone(),
             after: known,
@@ -380,6 +426,7 @@ pub(super) fn index_of(name: &str) -> PathBuf {
 }
 
 /// The places of a world on another disk.
-pub(super) fn site<'a>(fs: &'a dyn Fs, clock: &'a TestClock) -> Site<'a> {
-    Site { fs, clock, repository: Path::new(REPOSITORY), file: Path::new(FILE) }
+pub(super) fn site<'a>(fs: &'a dyn Fs, clock: &'a TestClock, has_blobs: bool) -> Site<'a> {
+    let blobs = has_blobs.then_some(Path::new(blobs::BLOBS));
+    Site { fs, clock, repository: Path::new(REPOSITORY), file: Path::new(FILE), blobs }
 }

@@ -1,14 +1,15 @@
 //! A story is told once; then it is cut behind every operation of its act, and each disk that the cut may leave
 //! is looked at. So is, for some of them, each disk that a second cut leaves, during the run that heals the first.
 
-use super::story::{Act, FILE, LINK, Story, TARGET, Target, World, index_of, site};
-use crate::judge::truth;
-use crate::judge::{Known, State, Violation, ensure};
+use super::blobs::{BLOBS, TARGET_BLOBS};
+use super::story::{Act, Deed, FILE, LINK, Story, TARGET, Target, World, index_of, site};
+use crate::judge::{Known, Site, State, Violation, blobs, ensure, truth};
+use filestorage::BlobLayout;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
-use testkit::TestClock;
+use testkit::{Ran, TestClock};
 use vfs::sim::{Image, SimFs};
 
 /// The next run is made when what Python left is old enough to be taken away.
@@ -22,6 +23,16 @@ pub(super) struct Depth {
     pub(super) second_outcome_limit: usize,
     /// Every which disk is cut a second time.
     pub(super) second_stride: u64,
+}
+
+impl Depth {
+    /// Many blobs make many operations, and all of them are restored from each disk.
+    fn of(self, story: &Story) -> Depth {
+        let part = if story.is_long { 12 } else { 6 };
+        let (outcome_limit, second_stride) =
+            (self.outcome_limit / part, self.second_stride * part as u64 * 2);
+        if story.has_blobs { Depth { outcome_limit, second_stride, ..self } } else { self }
+    }
 }
 
 /// What was seen of one story.
@@ -59,11 +70,13 @@ pub(super) struct Told {
     /// The database at the run behind the first cut, and behind the second.
     grown: State,
     grown_again: State,
+    /// How its blob directory is laid out, if it has one.
+    layout: Option<BlobLayout>,
 }
 
 /// Tells a story, with the chances that `seed` gives.
 pub(super) fn tell(story: &Story, seed: u64) -> Told {
-    let mut world = World::new(seed);
+    let mut world = World::new(seed, story.has_blobs);
     (story.begin)(&mut world);
     let (before, began_count, seconds) =
         (world.fs.image(), world.fs.operation_count(), world.clock.seconds());
@@ -77,13 +90,15 @@ pub(super) fn tell(story: &Story, seed: u64) -> Told {
     world.pass(60);
     world.grow();
     let grown_again = world.state();
-    Told { before, seconds, act, fs, began_count, end_count, next_seconds, grown, grown_again }
+    let layout = world.blobs.map(|blobs| blobs.layout);
+    Told { before, seconds, act, fs, began_count, end_count, next_seconds, grown, grown_again, layout }
 }
 
 /// Tells a story and cuts it everywhere; how many operations its act has.
 pub(super) fn sweep(story: &Story, seed: u64, depth: Depth, once: &Tally, twice: &Tally) -> usize {
     let told = tell(story, seed);
     let (began_count, end_count) = (told.began_count, told.end_count);
+    let depth = depth.of(story);
     for cut in began_count..=end_count {
         let wreck = told.fs.wreck(cut);
         let power_cut = wreck.outcomes(depth.outcome_limit, seed ^ cut as u64);
@@ -124,6 +139,8 @@ impl Due {
 /// What a look at a disk showed: what is known of it since, and the run that healed it.
 pub(super) struct Examined {
     known: Known,
+    /// What is known since that run was acknowledged.
+    behind: Known,
     flags: &'static str,
     fs: SimFs,
     began_count: usize,
@@ -133,6 +150,55 @@ pub(super) struct Examined {
 impl Told {
     fn clock(&self) -> TestClock {
         TestClock::at(self.next_seconds)
+    }
+
+    pub(super) fn has_blobs(&self) -> bool {
+        self.layout.is_some()
+    }
+
+    /// The places of the story on a disk.
+    fn site<'a>(&self, fs: &'a SimFs, clock: &'a TestClock) -> Site<'a> {
+        site(fs, clock, self.has_blobs())
+    }
+
+    fn put(&self, fs: &SimFs, state: &State) {
+        if let Some(layout) = self.layout {
+            let put = |path: &Path, bytes: &[u8]| fs.put(path, bytes);
+            blobs::put_blobs(fs, Path::new(BLOBS), &state.bytes, layout, &put);
+        }
+        fs.put(Path::new(FILE), &state.bytes).unwrap();
+    }
+
+    /// States restore with their blobs, to another disk that begins as this one.
+    fn blobs_restore(&self, fs: &SimFs, known: &Known, clock: &TestClock) -> Result<(), Violation> {
+        if self.layout.is_none() {
+            return Ok(());
+        }
+        let mut image = fs.image();
+        let pick = image.digest();
+        image.make_dir(Path::new("/scratch")).unwrap();
+        let fs = SimFs::on(image);
+        blobs::some_restore(&self.site(&fs, clock), known, Path::new("/scratch"), pick >> 16)
+    }
+
+    /// What is known behind a run that was acknowledged, of its blobs too: not that of the story, another one.
+    pub(super) fn acknowledge(&self, fs: &SimFs, clock: &TestClock, mut known: Known) -> Known {
+        if self.has_blobs() {
+            known.blobs = self.act.during.blobs.clone();
+            blobs::acknowledge(&self.site(fs, clock), &mut known);
+        }
+        known
+    }
+
+    /// Does once more what the act did.
+    pub(super) fn run_again(&self, fs: &SimFs, deed: Deed, clock: &TestClock) -> Ran {
+        let site = self.site(fs, clock);
+        match (&self.act.target, deed) {
+            (Some(target), _) => target.fill_again(&site),
+            (None, Deed::Forget) => site.forget().0,
+            (None, Deed::Backup(flags)) => site.backup(flags),
+            _ => unreachable!("only our own program is killed"),
+        }
     }
 
     /// What the act filled.
@@ -150,31 +216,42 @@ impl Told {
     pub(super) fn examine(&self, image: &Image, known: &Known, due: Due) -> Result<Examined, Violation> {
         let (fs, clock) = (SimFs::on(image.clone()), self.clock());
         fs.set_time(classic::Clock::now(&clock));
-        let site = site(&fs, &clock);
+        let site = self.site(&fs, &clock);
         site.verdict(known)?;
         let newest = site.newest(known)?;
         site.all_restore(known)?;
+        self.blobs_restore(&fs, known, &clock)?;
         ensure(fs.operation_count() == 0, 'a', || "looking changed the disk".to_owned())?;
         if let Some(target) = &self.act.target {
             self.check_target(&fs, due)?;
-            target.fill(&site).expect_success();
+            let ran = target.fill_again(&site);
+            ensure(ran.status == 0, 'f', || format!("the target cannot be filled again: {}", ran.stderr))?;
             self.check_target(&fs, Due::DATABASE_AND_INDEX)?;
-            let names = ["/restored", "/linked"].map(|dir| fs.image().names(Path::new(dir))).concat();
-            let is_known = |name: &&String| {
-                let of_update = target.is_in_place() && *name == "Data.fs.lock";
-                of_update || ["Data.fs", "Data.fs.index"].contains(&name.as_str())
-            };
-            let litter = names.iter().filter(|name| !is_known(name));
-            ensure(litter.count() == 0, 'e', || format!("{names:?}"))?;
+            self.check_litter(&fs, target)?;
         }
         // What can be had once can be had from then on.
         let known = since(known, newest.as_ref());
-        fs.put(Path::new(FILE), &self.grown.bytes).unwrap();
+        self.put(&fs, &self.grown);
         let began_count = fs.operation_count();
         let digest = image.digest();
         let flags = ["Q", "", "Qz", "F", "Fk"][usize::try_from(digest >> 32).unwrap() % 5];
-        site.next_run(&known, flags, &self.grown)?;
-        Ok(Examined { known, flags, fs, began_count, digest })
+        let behind = site.next_run(&known, flags, &self.grown)?;
+        self.blobs_restore(&fs, &behind, &clock)?;
+        Ok(Examined { known, behind, flags, fs, began_count, digest })
+    }
+
+    fn check_litter(&self, fs: &SimFs, target: &Target) -> Result<(), Violation> {
+        let names = ["/restored", "/linked"].map(|dir| fs.image().names(Path::new(dir))).concat();
+        let has_blobs = self.layout.is_some();
+        let is_known = |name: &&String| match name.as_str() {
+            "Data.fs" | "Data.fs.index" => true,
+            "Data.fs.lock" => has_blobs || target.is_in_place(),
+            other => has_blobs && other == "blobs",
+        };
+        let litter = names.iter().filter(|name| !is_known(name));
+        ensure(litter.count() == 0, 'e', || format!("{names:?}"))?;
+        let litter = blobs::litter(fs, Path::new(TARGET_BLOBS));
+        ensure(litter.is_empty(), 'e', || format!("{litter:?}"))
     }
 
     /// Cuts the run that healed the first cut.
@@ -200,19 +277,21 @@ impl Told {
     }
 
     fn examine_again(&self, image: &Image, first: &Examined, ended: bool) -> Result<(), Violation> {
-        let Examined { known, flags, .. } = first;
-        let known = if ended { known.behind(flags, &self.grown) } else { known.during(flags, &self.grown) };
+        let Examined { known, behind, flags, .. } = first;
+        let known = if ended { behind.clone() } else { known.during(flags, &self.grown) };
         let (fs, clock) = (SimFs::on(image.clone()), self.clock());
         clock.pass(Duration::from_secs(60));
         fs.set_time(classic::Clock::now(&clock));
-        let site = site(&fs, &clock);
+        let site = self.site(&fs, &clock);
         site.verdict(&known)?;
         let newest = site.newest(&known)?;
         site.all_restore(&known)?;
+        self.blobs_restore(&fs, &known, &clock)?;
         let known = since(&known, newest.as_ref());
-        fs.put(Path::new(FILE), &self.grown_again.bytes).unwrap();
-        site.next_run(&known, ["Q", ""][usize::from(image.digest() & 1 == 1)], &self.grown_again)?;
-        Ok(())
+        self.put(&fs, &self.grown_again);
+        let flags = ["Q", ""][usize::from(image.digest() & 1 == 1)];
+        let behind = site.next_run(&known, flags, &self.grown_again)?;
+        self.blobs_restore(&fs, &behind, &clock)
     }
 
     /// The target is the old database or the complete new one; an index beside any of its names is its own.
@@ -227,6 +306,10 @@ impl Told {
         ensure(is_new || is_old && !due.database, 'f', || {
             "the target is neither the old nor the new database".to_owned()
         })?;
+        if self.layout.is_some() {
+            let (dir, data) = (Path::new(TARGET_BLOBS), data.unwrap_or_else(|| b"FS30".to_vec()));
+            blobs::check_dir(fs, dir, &data, &target.new.0, &std::collections::BTreeSet::new())?;
+        }
         let old_index = target.old.as_ref().map(|old| &old.1);
         let own = if is_new { Some(&target.new.1) } else { old_index };
         // An index of the beginning is one of the whole: ZODB reads on behind it.

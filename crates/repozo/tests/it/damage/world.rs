@@ -117,7 +117,7 @@ impl World {
 }
 
 pub(super) fn site<'a>(fs: &'a SimFs, clock: &'a TestClock) -> Site<'a> {
-    Site { fs, clock, repository: Path::new(REPOSITORY), file: Path::new(FILE) }
+    Site { fs, clock, repository: Path::new(REPOSITORY), file: Path::new(FILE), blobs: None }
 }
 
 pub(super) fn in_repository(name: &str) -> PathBuf {

@@ -2,7 +2,7 @@
 
 use super::scenario::{Places, Prepared, Scenario, Verb, contents};
 use crate::judge::truth::{self, true_index};
-use crate::judge::{Known, Site, State, Violation, ensure};
+use crate::judge::{Known, Site, State, Violation, blobs, ensure};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use testkit::TestClock;
@@ -53,10 +53,31 @@ fn known(scenario: &Scenario, prepared: &Prepared, end: End, clock: &TestClock) 
     } else {
         Known { acknowledged: before, deletable: going, in_flight: new, ..Known::default() }
     };
+    known.forgets = scenario.verb == Verb::Forget;
+    if scenario.has_blobs {
+        let with_all = |state: &State| (state.date.clone(), blobs::Extent::All);
+        known.blobs.of = prepared.states.iter().map(with_all).collect();
+    }
     if end.acknowledged {
         known.acknowledged.extend(known.in_flight.take());
     }
     known
+}
+
+/// The places of a run, for the program in this process.
+fn at<T>(scenario: &Scenario, places: &Places, clock: &TestClock, look: impl FnOnce(&Site<'_>) -> T) -> T {
+    let (repository, file, blobs) = (places.repository(), places.file(), places.blobs());
+    let blobs = scenario.has_blobs.then_some(blobs.as_path());
+    look(&Site { fs: &OsFs, clock, repository: &repository, file: &file, blobs })
+}
+
+/// The newest state and one other come with their blobs.
+fn check_blobs(site: &Site<'_>, places: &Places, known: &Known, pick: u64) -> Result<(), Violation> {
+    if site.blobs.is_none() {
+        return Ok(());
+    }
+    let scratch = tempfile::tempdir_in(places.dir.parent().unwrap()).unwrap();
+    blobs::some_restore(site, known, scratch.path(), pick)
 }
 
 /// Judges the repository and the target as the run left them, and writes nothing; what is known
@@ -68,7 +89,7 @@ pub(super) fn judge_as_it_is(
     end: End,
 ) -> Result<Known, Violation> {
     let known = known_as_it_is(scenario, prepared, places, end)?;
-    if scenario.verb != Verb::Backup {
+    if !scenario.writes() {
         let is_same = contents(&places.repository()) == prepared.repository();
         ensure(is_same, 'a', || "a run that only reads changed the repository".to_owned())?;
     } else if end.tidies {
@@ -77,7 +98,9 @@ pub(super) fn judge_as_it_is(
             let is_old = prepared.repository().iter().any(|(old, _)| old == name);
             // A removal that had begun is gone on with by the next run.
             is_old && name.ends_with(".part")
-                || name.ends_with(".removed") && (is_old || scenario.kills_old())
+                || name.ends_with(".removed") && (is_old || scenario.kills_old() || scenario.verb == Verb::Forget)
+                // What goes behind its data file goes with the next run.
+                || is_old && scenario.verb == Verb::Forget
         };
         let litter: Vec<_> = litter.iter().filter(|name| !of_before(name)).collect();
         ensure(litter.is_empty(), 'e', || format!("the run failed and left {litter:?}"))?;
@@ -101,9 +124,21 @@ fn known_as_it_is(
     end: End,
 ) -> Result<Known, Violation> {
     let clock = later();
-    let (repository, file) = (places.repository(), places.file());
-    let site = Site { fs: &OsFs, clock: &clock, repository: &repository, file: &file };
-    let known = known(scenario, prepared, end, &clock);
+    at(scenario, places, &clock, |site| known_at(scenario, prepared, places, end, site))
+}
+
+fn known_at(
+    scenario: &Scenario,
+    prepared: &Prepared,
+    places: &Places,
+    end: End,
+    site: &Site<'_>,
+) -> Result<Known, Violation> {
+    let mut known = known(scenario, prepared, end, site.clock);
+    if scenario.has_blobs && scenario.verb == Verb::Backup && end.acknowledged {
+        blobs::acknowledge(site, &mut known);
+    }
+    check_blobs(site, places, &known, 1)?;
     site.verdict(&known)?;
     let newest = site.newest(&known)?;
     site.all_restore(&known)?;
@@ -123,22 +158,44 @@ fn judge_next_run(
     known: &Known,
 ) -> Result<(), Violation> {
     let clock = later();
-    let (repository, file) = (places.repository(), places.file());
-    let site = Site { fs: &OsFs, clock: &clock, repository: &repository, file: &file };
+    at(scenario, places, &clock, |site| judge_next_run_at(scenario, prepared, places, known, site))
+}
+
+fn judge_next_run_at(
+    scenario: &Scenario,
+    prepared: &Prepared,
+    places: &Places,
+    known: &Known,
+    site: &Site<'_>,
+) -> Result<(), Violation> {
     if scenario.verb == Verb::RecoverToFile {
-        let ran = site.recover_to(&places.target());
+        let target = places.target();
+        // A blob directory that was begun is completed only if that is asked for.
+        let ran = match prepared.states.last().filter(|_| scenario.has_blobs) {
+            Some(state) => site.update_to(&target, last_tid(state), false),
+            None => site.recover_to(&target),
+        };
         ensure(ran.status == 0, 'f', || format!("the next recovery fails: {}", ran.stderr))?;
         check_target(scenario, prepared, places, true)?;
         let mut names = testkit::names(&places.dir.join("restored"));
         // Servers are kept out by it, and leave one, too.
-        names.retain(|name| !(scenario.is_in_place() && name == "Data.fs.lock"));
+        let is_updated = scenario.is_in_place() || scenario.has_blobs;
+        names.retain(|name| !(is_updated && name == "Data.fs.lock" || scenario.has_blobs && name == "blobs"));
+        let litter = blobs::litter(&OsFs, &places.target_blobs());
+        ensure(litter.is_empty(), 'e', || format!("{litter:?}"))?;
         ensure(names == ["Data.fs", "Data.fs.index"], 'e', || format!("{names:?}"))?;
     }
-    std::fs::write(&file, &prepared.grown).unwrap();
+    std::fs::write(site.file, &prepared.grown).unwrap();
     // A later second than that of what was judged.
-    clock.pass(Duration::from_secs(1));
-    let grown = state_of_now(&clock, &Arc::new(prepared.grown.clone()));
-    site.next_run(known, "Q", &grown).map(|_| ())
+    site.clock.pass(Duration::from_secs(1));
+    let grown = state_of_now(site.clock, &Arc::new(prepared.grown.clone()));
+    let behind = site.next_run(known, "Q", &grown)?;
+    check_blobs(site, places, &behind, 2)
+}
+
+fn last_tid(state: &State) -> filestorage::Tid {
+    let database = testkit::Database::of_bytes(&state.bytes);
+    database.tid(database.count())
 }
 
 /// The target is the old database or the complete new one; an index beside it is its own.
@@ -159,6 +216,16 @@ fn check_target(
     ensure(is_new || is_old && !acknowledged, 'f', || {
         "the target is neither the old nor the new database".to_owned()
     })?;
+    if scenario.has_blobs {
+        let data = data.unwrap_or_else(|| b"FS30".to_vec());
+        blobs::check_dir(
+            &OsFs,
+            &places.target_blobs(),
+            &data,
+            &new.bytes,
+            &std::collections::BTreeSet::new(),
+        )?;
+    }
     let own = if is_new { Some(true_index(&new.bytes)) } else { old.map(|old| old.1.clone()) };
     // An index of the beginning is one of the whole: ZODB reads on behind it.
     let of_beginning =

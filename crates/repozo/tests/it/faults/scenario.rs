@@ -1,8 +1,10 @@
 //! What is run while a call fails: something to begin with, and the run.
 
 use crate::common::args;
+use crate::judge::blobs::put_blobs;
 use crate::judge::truth::true_index;
 use crate::judge::{Site, State};
+use filestorage::BlobLayout;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +23,7 @@ pub(super) enum Verb {
     RecoverToFile,
     RecoverToStdout,
     Verify,
+    Forget,
 }
 
 /// What is there before it.
@@ -40,6 +43,8 @@ pub(super) enum Begin {
     ChainAndEarlierTarget,
     /// The same, that went on behind the chain.
     ChainAndLaterTarget,
+    /// Two; most transactions of the first are packed away before the second, with their blobs.
+    ChainsThatShareBlobs,
 }
 
 pub(super) struct Scenario {
@@ -49,16 +54,22 @@ pub(super) struct Scenario {
     pub(super) begin: Begin,
     /// What fails every time, besides what fails once.
     pub(super) always: &'static [&'static str],
+    /// Whether the database has blobs, which are backed up and restored with it.
+    pub(super) has_blobs: bool,
 }
 
 const fn scenario(name: &'static str, verb: Verb, flags: &'static str, begin: Begin) -> Scenario {
-    Scenario { name, verb, flags, begin, always: &[] }
+    Scenario { name, verb, flags, begin, always: &[], has_blobs: false }
 }
 
-use Verb::{Backup, RecoverToFile, RecoverToStdout, Verify};
+const fn with_blobs(name: &'static str, verb: Verb, flags: &'static str, begin: Begin) -> Scenario {
+    Scenario { has_blobs: true, ..scenario(name, verb, flags, begin) }
+}
+
+use Verb::{Backup, Forget, RecoverToFile, RecoverToStdout, Verify};
 
 /// All of them.
-pub(super) const SCENARIOS: [Scenario; 20] = [
+pub(super) const SCENARIOS: [Scenario; 25] = [
     scenario("first full", Backup, "-B", Begin::Database),
     scenario("first full -z", Backup, "-Bz", Begin::Database),
     scenario("incremental -Q", Backup, "-BQ", Begin::ChainAndGrowth),
@@ -85,17 +96,28 @@ pub(super) const SCENARIOS: [Scenario; 20] = [
     scenario("recover to standard output", RecoverToStdout, "-R", Begin::Chain),
     scenario("verify", Verify, "-V", Begin::Chains),
     scenario("verify -Q", Verify, "-VQ", Begin::Chains),
+    with_blobs("first full with blobs", Backup, "-B", Begin::Database),
+    with_blobs("incremental -Q with blobs", Backup, "-BQ", Begin::ChainAndGrowth),
+    with_blobs("restore with blobs to new files", RecoverToFile, "restore", Begin::Chain),
+    with_blobs("recover --update with blobs", RecoverToFile, "-R", Begin::ChainAndEarlierTarget),
+    with_blobs("forget with blobs", Forget, "forget", Begin::ChainsThatShareBlobs),
 ];
 
 impl Scenario {
     /// Whether a run ends so that did not do what it was asked to; a verb says what kind of refusal it was.
     pub(super) fn is_failure(&self, status: Option<i32>) -> bool {
-        status == Some(1) || self.flags == "restore" && matches!(status, Some(4 | 10 | 11))
+        status == Some(1)
+            || ["restore", "forget"].contains(&self.flags) && matches!(status, Some(4 | 10 | 11))
     }
 
     /// Whether the file that is there changes in its place.
     pub(super) fn is_in_place(&self) -> bool {
         matches!(self.begin, Begin::ChainAndEarlierTarget | Begin::ChainAndLaterTarget)
+    }
+
+    /// Whether the run changes the repository.
+    pub(super) fn writes(&self) -> bool {
+        matches!(self.verb, Backup | Forget)
     }
 
     pub(super) fn kills_old(&self) -> bool {
@@ -121,6 +143,14 @@ impl Places {
         self.dir.join("Data.fs")
     }
 
+    pub(super) fn blobs(&self) -> PathBuf {
+        self.dir.join("blobs")
+    }
+
+    pub(super) fn target_blobs(&self) -> PathBuf {
+        self.dir.join("restored/blobs")
+    }
+
     pub(super) fn target(&self) -> PathBuf {
         self.dir.join("restored/Data.fs")
     }
@@ -138,7 +168,13 @@ impl Places {
         match scenario.verb {
             Backup => all.extend(args!["-f", self.file()]),
             RecoverToFile => all.extend(args!["-o", self.target()]),
+            Forget => all.extend(args!["--keep-last", "1", "--apply"]),
             RecoverToStdout | Verify => {}
+        }
+        match scenario.verb {
+            Backup if scenario.has_blobs => all.extend(args!["--blobs", self.blobs()]),
+            RecoverToFile if scenario.has_blobs => all.extend(args!["--blobs", self.target_blobs()]),
+            _ => {}
         }
         all.extend(scenario.is_in_place().then(|| "--update".into()));
         all
@@ -179,7 +215,10 @@ impl Prepared {
             database: Database::with_transactions(8),
             states: Vec::new(),
             filler_len,
+            has_blobs: scenario.has_blobs,
         };
+        making.commit_blobs(&[1000]);
+        making.put_database();
         making.put_database();
         let mut old_target = None;
         match scenario.begin {
@@ -217,22 +256,30 @@ impl Prepared {
                 making.grow();
                 old_target = Some(making.database.bytes().to_vec());
             }
+            Begin::ChainsThatShareBlobs => making.chains_that_share_blobs(),
         }
         let old_target = old_target.map(|data| {
             let index = true_index(&data);
             std::fs::write(places.target(), &data).unwrap();
             std::fs::write(places.target_index(), &index).unwrap();
+            if scenario.has_blobs {
+                put_blobs(&OsFs, &places.target_blobs(), &data, BlobLayout::Lawn, &write);
+            }
             (data, index)
         });
         let new = Arc::new(making.database.bytes().to_vec());
         let is_new = making.states.last().is_none_or(|state| state.bytes != new);
         let new = (scenario.verb == Backup && (is_new || scenario.flags.contains('F'))).then_some(new);
         making.database.commit(&[(3, 99), (77, 40)]);
+        making.commit_blobs(&[1700]);
         let grown = making.database.bytes().to_vec();
         let (mut states, mut going) = (making.states, Vec::new());
         if scenario.begin == Begin::HalfDone {
             going = states.drain(..2).collect();
             leave_half_done(&places.repository(), &going[0].date, &states[0].date);
+        }
+        if scenario.begin == Begin::ChainsThatShareBlobs {
+            going = states.drain(..2).collect();
         }
         Prepared { template, states, going, new, grown, old_target }
     }
@@ -249,13 +296,19 @@ impl Prepared {
     }
 }
 
-/// Names and contents of all files of a directory.
+/// Names and contents of all files of a directory, and of those in it.
 pub(super) fn contents(dir: &Path) -> Vec<(String, Vec<u8>)> {
-    let read = |name: String| {
-        let bytes = std::fs::read(dir.join(&name)).unwrap();
-        (name, bytes)
-    };
-    testkit::names(dir).into_iter().map(read).collect()
+    let mut found = Vec::new();
+    for name in testkit::names(dir) {
+        let path = dir.join(&name);
+        if path.is_dir() {
+            found
+                .extend(contents(&path).into_iter().map(|(below, bytes)| (format!("{name}/{below}"), bytes)));
+        } else {
+            found.push((name, std::fs::read(path).unwrap()));
+        }
+    }
+    found
 }
 
 fn copy_dir(from: &Path, to: &Path) {
@@ -285,15 +338,28 @@ fn leave_half_done(repository: &Path, going: &str, chain: &str) {
     std::fs::write(path(format!("{chain}.deltafs.0123456789abcdef.part")), "half").unwrap();
 }
 
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    std::fs::write(path, bytes)
+}
+
 struct Making<'a> {
     places: &'a Places,
     clock: TestClock,
     database: Database,
     states: Vec<State>,
     filler_len: usize,
+    has_blobs: bool,
 }
 
 impl Making<'_> {
+    fn commit_blobs(&mut self, oids: &[u64]) {
+        if self.has_blobs {
+            self.database.commit_blobs(oids);
+            let put = |path: &Path, bytes: &[u8]| std::fs::write(path, bytes);
+            put_blobs(&OsFs, &self.places.blobs(), self.database.bytes(), BlobLayout::Lawn, &put);
+        }
+    }
+
     fn put_database(&self) {
         std::fs::write(self.places.file(), self.database.bytes()).unwrap();
     }
@@ -301,12 +367,14 @@ impl Making<'_> {
     fn grow(&mut self) {
         let oid = 100 + self.database.len() % 50;
         self.database.commit(&[(oid, 120), (3, 77 + self.filler_len)]);
+        self.commit_blobs(&[1000, 1300]);
         self.put_database();
     }
 
     fn backup(&mut self, flags: &str) {
-        let (repository, file) = (self.places.repository(), self.places.file());
-        let site = Site { fs: &OsFs, clock: &self.clock, repository: &repository, file: &file };
+        let (repository, file, blobs) = (self.places.repository(), self.places.file(), self.places.blobs());
+        let blobs = self.has_blobs.then_some(blobs.as_path());
+        let site = Site { fs: &OsFs, clock: &self.clock, repository: &repository, file: &file, blobs };
         site.backup(flags).expect_success();
         let date = classic::Stamp::at(classic::Clock::now(&self.clock)).unwrap().to_string();
         self.states.push(State { date, bytes: Arc::new(self.database.bytes().to_vec()) });
@@ -318,5 +386,13 @@ impl Making<'_> {
         self.backup(flags);
         self.grow();
         self.backup(&flags.replace('F', "Q"));
+    }
+
+    fn chains_that_share_blobs(&mut self) {
+        self.chain("F");
+        let packed_count = self.database.count() - 2;
+        self.database.pack(packed_count);
+        self.grow();
+        self.backup("F");
     }
 }

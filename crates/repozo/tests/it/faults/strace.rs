@@ -103,7 +103,12 @@ impl Watched<'_> {
         command.arg("-o").arg(self.trace).arg("--").arg(env!("CARGO_BIN_EXE_repozo")).args(self.args);
         // What the runtime does at the start must not depend on who runs the test.
         let path = std::env::var_os("PATH").unwrap_or_default();
-        command.env_clear().env("PATH", path).stdin(Stdio::null()).stderr(Stdio::piped());
+        command
+            .env_clear()
+            .env("PATH", path)
+            .env("RAYON_NUM_THREADS", "1")
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped());
         let stdout = self.stdout.map(|path| std::fs::File::create(path).unwrap());
         command.stdout(stdout.map_or_else(Stdio::null, Stdio::from));
         command

@@ -107,6 +107,63 @@ const TOLERATED: &[Tolerated] = &[
         reason: "the files of a chain that is going are known by their names, too",
     },
     Tolerated {
+        is_there: backs_up,
+        kinds: &[
+            "openat repository/STAMP.blobs",
+            "statx repository/STAMP.blobs",
+            "pread64 repository/STAMP.blobs",
+        ],
+        warns: false,
+        reason: "what another list knows of blobs is a short cut; without it they are copied again",
+    },
+    Tolerated {
+        is_there: forgets,
+        kinds: &[
+            "statx(path) repository/tmp.tmp",
+            "openat repository/STAMP.dat",
+            "statx repository/STAMP.dat",
+            "pread64 repository/STAMP.dat",
+            "openat DATA",
+            "statx DATA",
+            "statx(path) DATA",
+            "pread64 DATA",
+            "openat repository/STAMP.blobs",
+            "statx repository/STAMP.blobs",
+            "pread64 repository/STAMP.blobs",
+        ],
+        warns: false,
+        reason: "what cannot be read counts as damaged: it keeps no other backup from being kept, and no blob is removed",
+    },
+    Tolerated {
+        is_there: |scenario, call| forgets(scenario, call) && call.kind().contains(" repository/blobs"),
+        kinds: &["openat *", "newfstatat *", "getdents64 *", "statx(path) *", "unlink *", "fsync *"],
+        warns: true,
+        reason: "blobs that are not removed wait for the next forget",
+    },
+    Tolerated {
+        is_there: |scenario, call| forgets(scenario, call) && call.kind().contains("notes.json"),
+        kinds: &[
+            "openat *",
+            "openat(create) *",
+            "statx *",
+            "pread64 *",
+            "fchmod *",
+            "write *",
+            "fsync *",
+            "close *",
+            "readlink *",
+            "rename *",
+        ],
+        warns: true,
+        reason: "what was verified is remembered to save time",
+    },
+    Tolerated {
+        is_there: forgets,
+        kinds: &["statx(path) repository", "openat repository", "fsync repository"],
+        warns: true,
+        reason: "the same, of its name",
+    },
+    Tolerated {
         is_there: reads_only,
         kinds: &["openat DATA", "flock DATA"],
         warns: false,
@@ -160,6 +217,10 @@ const TOLERATED: &[Tolerated] = &[
 
 fn backs_up(scenario: &Scenario, _call: &Call) -> bool {
     scenario.verb == Verb::Backup
+}
+
+fn forgets(scenario: &Scenario, _call: &Call) -> bool {
+    scenario.verb == Verb::Forget
 }
 
 fn recovers(scenario: &Scenario, _call: &Call) -> bool {

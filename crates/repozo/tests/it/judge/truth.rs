@@ -48,12 +48,28 @@ pub(crate) fn litter(fs: &dyn Fs, repository: &Path, sets_aside: bool) -> Vec<St
     let listed = String::from_utf8_lossy(&listed);
     let belongs = |name: &String| match extension(name) {
         _ if name == ".repozo-notes.json" => true,
+        _ if name == "blobs" => {
+            !super::blobs::below(fs, &repository.join(name)).iter().any(|file| is_draft(file))
+        }
         ".fs" | ".fsz" | ".deltafs" | ".deltafsz" | ".dat" => true,
-        ".tags" => is_data(stamp(name)),
+        ".tags" | ".blobs" => is_data(stamp(name)),
         ".index" => is_data(stamp(name)) || listed.contains(stamp(name)),
         other => sets_aside && other.ends_with(".unlisted"),
     };
     names.iter().filter(|name| !belongs(name)).cloned().collect()
+}
+
+/// The lists of blobs that are not there, of a chain of which some are.
+fn missing_blob_lists(fs: &dyn Fs, repository: &Path, dat: &str) -> Vec<String> {
+    let data = dat.lines().filter_map(|line| line.split(' ').next()?.rsplit('/').next());
+    let lists = data.map(|name| format!("{}.blobs", stamp(name)));
+    let (there, missing): (Vec<_>, Vec<_>) = lists.partition(|list| fs.meta(&repository.join(list)).is_ok());
+    if there.is_empty() { Vec::new() } else { missing }
+}
+
+/// What is only there while blobs are being stored.
+fn is_draft(file: &Path) -> bool {
+    file.starts_with("new") || file.extension().is_some_and(|end| end == "part")
 }
 
 fn wrong_in_chain(
@@ -92,6 +108,7 @@ fn wrong_in_chain(
     if text.is_empty() {
         wrong.push(dat.to_owned());
     }
+    wrong.extend(missing_blob_lists(fs, repository, &text));
     wrong
 }
 

@@ -6,7 +6,7 @@ VENV := .venv
 # Where cargo puts what it builds.
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
-.PHONY: all help build venv have-strace test bench bench-scale bench-inside bench-verbs bench-blobs crash crash-deep differential live fuzz damage strace mutants lint demo wheel try-wheel deb try-deb have-cargo-deb clean
+.PHONY: all help build venv have-strace test bench bench-scale bench-inside bench-verbs bench-blobs crash crash-deep differential live blobs fuzz damage strace mutants lint demo wheel try-wheel deb try-deb have-cargo-deb clean
 
 all: build
 
@@ -16,6 +16,7 @@ help:
 	@echo 'make crash   power cuts on a simulated disk, as in make test, with a table'
 	@echo 'make crash-deep  more of them: SEED= to begin with, STATES= to look at'
 	@echo 'make live    BACKUPS=200 backups of a live database, one after the other'
+	@echo 'make blobs   COUNT=10000 blobs through all that happens to a database'
 	@echo 'make damage  every damage to every byte of small repositories, with a table'
 	@echo 'make differential  ours against Python along random sequences: SEED=, COUNT=1000'
 	@echo 'make strace  every system call fails with every error: SEED=, ROUNDS= of full disks, ONLY='
@@ -120,6 +121,11 @@ bench-blobs: build venv
 	$(VENV)/bin/python bench/blobs.py --ours '$(TARGET)/release/repozo' --python $(VENV)/bin/python \
 		--work '$(TARGET)/bench' --size '$(or $(SIZE),200)' --rounds '$(or $(ROUNDS),3)' --only='$(ONLY)' \
 		$(if $(ONLY),,--write docs/PERFORMANCE.md)
+
+# A database of COUNT blobs through full, growth, pack and restores of each state, read by ZODB.
+blobs: venv
+	REPOZO_TEST_PYTHON='$(CURDIR)/$(VENV)/bin/python' REPOZO_BLOBS_COUNT='$(or $(COUNT),10000)' \
+		$(CARGO) test --release -p repozo --test it blobs::walk -- --nocapture
 
 # A wheel that puts the program into an environment of Python's.
 wheel: $(VENV)/.maturin

@@ -130,4 +130,31 @@ printf '# exit status %s\n' "$status"
 expect "$status" 1 'exit status'
 grep -q "$(basename "$victim")" verdict || fail "$victim is not named"
 
+note 'A database with blobs; their files are made here, where check says that they are missing'
+cp "$here/tests/data/samples/blobs.fs" Blobs.fs
+mkdir blobs with-blobs restored
+printf bushy > blobs/.layout
+"$repozo" check Blobs.fs --blobs blobs > missing || true
+sed -n 's/^problem: the blob .* has no file //p' missing | while read -r file; do
+    mkdir -p "$(dirname "$file")"
+    printf 'the blob %s\n' "$file" > "$file"
+done
+run repozo check Blobs.fs --blobs blobs
+note 'Back it up with its blobs'
+run repozo backup -r with-blobs Blobs.fs --blobs blobs
+run repozo blobs list -r with-blobs
+note 'One of them is damaged in the repository: verify tells, and it is put back from the server'
+victim=$(find with-blobs/blobs -type f | sort | head -n 1)
+cp "$victim" kept
+chmod u+w "$victim"
+printf 'x' | dd of="$victim" bs=1 seek=2 conv=notrunc 2> dd.log || fail "$(cat dd.log)"
+"$repozo" verify -r with-blobs > verdict 2>&1 && fail 'it was not found'
+cat verdict
+run repozo repair -r with-blobs --blobs blobs --apply
+run cmp "$victim" kept
+note 'Restore both'
+run repozo restore -r with-blobs -o restored/Data.fs --blobs restored/blobs
+run cmp Blobs.fs restored/Data.fs
+run diff -r blobs restored/blobs
+
 printf '\ndemo: everything matches\n'

@@ -61,8 +61,8 @@ mod verify;
 
 pub use backup::{BackedUp, BackupOutcome, BackupRequest, backup};
 pub use blobs::{
-    BlobCounts, BlobDir, BlobEntry, BlobHash, BlobsBackedUp, BlobsForgotten, BlobsRequest, BlobsRestored,
-    BlobsSource, Revision, named_blobs,
+    BlobCounts, BlobDir, BlobEntry, BlobHash, BlobsBackedUp, BlobsForgotten, BlobsMended, BlobsRequest,
+    BlobsRestored, BlobsSource, BlobsWrong, Revision, blobs_wrong, mend_blobs, named_blobs,
 };
 pub use chain::{Chain, DatState, Fault, Part, Tiling};
 pub use clock::Clock;

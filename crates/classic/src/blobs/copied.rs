@@ -20,6 +20,8 @@ pub(super) struct Copied {
     /// Those of which the repository has another one.
     pub(super) differing: Vec<Revision>,
     pub(super) missing: Vec<Revision>,
+    /// Those that are damaged, and that no directory has as they were.
+    pub(super) lost: Vec<Revision>,
 }
 
 impl Copied {
@@ -30,9 +32,12 @@ impl Copied {
     pub(super) fn add(
         &mut self,
         revision: Revision,
-        Outcome { taken, differs }: Outcome,
+        Outcome { taken, differs, is_lost }: Outcome,
         containers: &mut Containers<'_>,
     ) -> Result<Option<Held>, Error> {
+        if is_lost {
+            self.lost.push(revision);
+        }
         if differs {
             self.differing.push(revision);
         }

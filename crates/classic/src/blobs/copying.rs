@@ -1,13 +1,23 @@
 use super::Revision;
 use super::bytes::Bytes;
 use super::container::{Containers, SMALL_LEN, Small};
+use super::content::Content;
 use super::dir::{BlobDir, is_absent};
 use super::spot::{Held, Spot};
-use super::store::Store;
+use super::store::{Store, Stored};
 use crate::{Error, Interrupt, Stamp};
 use std::path::Path;
 use vfs::publish::Batch;
 use vfs::{Fs, Grant, Op, ReadFile};
+
+/// What makes sure that the repository has a blob as a list says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// Its length.
+    Length,
+    /// All of it is read. What is wrong is replaced by its like alone.
+    Hash,
+}
 
 /// What a thread needs to copy blobs into drafts.
 pub(super) struct Copying<'a> {
@@ -20,6 +30,7 @@ pub(super) struct Copying<'a> {
     pub(super) gid: u32,
     /// Small ones are put together.
     pub(super) together: bool,
+    pub(super) trust: Trust,
 }
 
 /// What became of one blob.
@@ -40,11 +51,13 @@ pub(super) enum Taken {
 pub(super) struct Outcome {
     pub(super) taken: Taken,
     pub(super) differs: bool,
+    /// What the repository has is damaged, and there is no other.
+    pub(super) is_lost: bool,
 }
 
 impl Outcome {
     fn of(taken: Taken) -> Outcome {
-        Outcome { taken, differs: false }
+        Outcome { taken, differs: false, is_lost: false }
     }
 }
 
@@ -55,6 +68,9 @@ impl Copying<'_> {
     /// # Errors
     /// An interruption, the system's.
     pub(super) fn take(&self, revision: Revision, known: Option<Held>) -> Result<Outcome, Error> {
+        if let (Some(held), Trust::Hash) = (known, self.trust) {
+            return self.take_read(revision, held);
+        }
         let had = known.filter(|held| self.store.has(self.fs, revision, *held));
         for dir in self.dirs {
             let from = dir.file(revision);
@@ -79,6 +95,44 @@ impl Copying<'_> {
         Ok(Outcome::of(taken))
     }
 
+    /// [`Copying::take`] of a blob that is read.
+    fn take_read(&self, revision: Revision, held: Held) -> Result<Outcome, Error> {
+        let read = |stored: &Stored| stored.bytes().read(self.interrupt, &mut |_| Ok(()));
+        let found = self.store.open(self.fs, revision, held).and_then(|stored| read(&stored));
+        match found {
+            Ok(content) if content == held.content => return Ok(Outcome::of(Taken::Had(held))),
+            Err(error @ Error::Interrupted { .. }) => return Err(error),
+            _ => {}
+        }
+        for dir in self.dirs {
+            let from = dir.file(revision);
+            // One that cannot be read heals nothing, and neither does another one.
+            let Ok(file) = self.fs.open(&from) else { continue };
+            if Bytes::all(&from, &*file).read(self.interrupt, &mut |_| Ok(()))? != held.content {
+                continue;
+            }
+            let mode = file.meta().map_err(vfs::Error::at(Op::Stat, &from))?.access.mode & 0o444;
+            let content = self.draft(&Bytes::all(&from, &*file), mode, revision)?;
+            // A container is not written into; the file of its own takes no other's place.
+            let is_taken = self.stored(revision)?.is_some_and(|stored| stored.content != content);
+            let spot = match held.spot {
+                Spot::Within(..) if is_taken => Spot::ByHash,
+                Spot::Within(..) => Spot::Alone,
+                spot => spot,
+            };
+            return Ok(Outcome::of(Taken::Copied(Held { content, spot })));
+        }
+        Ok(Outcome { is_lost: true, ..Outcome::of(Taken::Had(held)) })
+    }
+
+    fn draft(&self, source: &Bytes<'_>, mode: u32, revision: Revision) -> Result<Content, Error> {
+        let mut draft = self.batch.create(&Store::name(revision))?;
+        let content = source.read(self.interrupt, &mut |piece| Ok(draft.append(piece)?))?;
+        draft.set_access(Grant { mode: 0o400 | mode, gid: self.gid, uid: None })?;
+        draft.finish()?;
+        Ok(content)
+    }
+
     fn copy(
         &self,
         from: &Path,
@@ -97,18 +151,16 @@ impl Copying<'_> {
                 bytes.extend_from_slice(piece);
                 Ok(())
             })?;
-            return Ok(Outcome { taken: Taken::Read(Small { content, bytes, mode }), differs });
+            return Ok(Outcome { differs, ..Outcome::of(Taken::Read(Small { content, bytes, mode })) });
         }
-        let mut draft = self.batch.create(&Store::name(revision))?;
-        let content = source.read(self.interrupt, &mut |piece| Ok(draft.append(piece)?))?;
-        draft.set_access(Grant { mode: 0o400 | mode, gid: self.gid, uid: None })?;
-        draft.finish()?;
+        let content = self.draft(&source, mode, revision)?;
         let is_as_listed = is_own && known.is_some_and(|held| held.content == content);
         let stored = if is_as_listed { None } else { self.stored(revision)? };
         // What is there may be all that is left of a state: it is replaced by its like alone.
         let is_other = stored.is_some_and(|stored| stored.content != content);
         let spot = if is_other { Spot::ByHash } else { Spot::Alone };
-        Ok(Outcome { taken: Taken::Copied(Held { content, spot }), differs: differs || is_other })
+        let taken = Taken::Copied(Held { content, spot });
+        Ok(Outcome { differs: differs || is_other, ..Outcome::of(taken) })
     }
 
     /// What stands in the repository under the name of a blob, whatever lists say.

@@ -74,11 +74,12 @@ impl<'a> KnownLines<'a> {
         }
     }
 
-    /// What a line says.
+    /// What the line of a blob says of it, if there is one.
     ///
     /// # Errors
     /// [`Error::BlobList`], the system's.
-    pub(super) fn at(&mut self, Line { pos, list }: Line) -> Result<Option<Held>, Error> {
+    pub(super) fn held(&mut self, wanted: &Wanted) -> Result<Option<Held>, Error> {
+        let Some(Line { pos, list }) = wanted.line else { return Ok(None) };
         let path = &self.paths[list as usize];
         let file = match self.open.take() {
             Some((open, file)) if open == list => file,
@@ -89,6 +90,7 @@ impl<'a> KnownLines<'a> {
         self.open = Some((list, file));
         let line = bytes[..len].split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
         let entry = std::str::from_utf8(line).ok().and_then(parse_entry);
+        let entry = entry.filter(|entry| entry.revision == wanted.revision);
         let reason = "a line is another one than it was";
         Ok(entry.ok_or_else(|| Error::BlobList { path: path.clone(), reason })?.held)
     }

@@ -6,8 +6,11 @@ mod cut_off;
 mod extra;
 mod found;
 mod histories;
+mod live;
+mod mend;
 mod missing;
 mod shown;
+mod walk;
 
 use crate::common::{args, content, ours, ours_with};
 use serde_json::Value;

@@ -272,6 +272,9 @@ pub struct RepairArgs {
     /// Do it; without it, and without a terminal to ask on, it is only told.
     #[arg(long)]
     pub apply: bool,
+    /// Read every blob, too, and put back those that are damaged, if this blob directory has them as they were.
+    #[arg(long, value_name = "DIR")]
+    pub blobs: Option<PathBuf>,
     /// Wait up to SECONDS for another run to end.
     #[arg(long, value_name = "SECONDS", default_value_t = 0, hide_default_value = true)]
     pub wait: u64,

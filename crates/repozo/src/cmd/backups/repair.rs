@@ -5,7 +5,9 @@ use crate::cmd::json_line::json_line;
 use crate::report::{FOUND, one_line};
 use crate::ui::figures::count_of;
 use crate::ui::time::{of_tid, utc};
-use classic::{ChainRepair, RepairPlan, plan_repair, repair};
+use classic::{
+    BlobsMended, BlobsWrong, ChainRepair, RepairPlan, blobs_wrong, mend_blobs, plan_repair, repair,
+};
 use serde_json::json;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -17,23 +19,73 @@ use std::time::Duration;
 pub(super) fn run(args: &RepairArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
     let dir = args.place.dir();
     let mut plan = plan_repair(&desk.ctx, dir)?;
-    let mut is_done = args.apply && plan.is_needed();
-    if !args.apply && !args.json && plan.is_needed() && desk.asks() {
-        write_text(&plan, false, desk, out).and_then(|()| out.flush()).map_err(Failure::Output)?;
+    let wrong = blobs_wrong(&desk.ctx, dir, args.blobs.is_none())?;
+    let is_needed = plan.is_needed() || wrong != BlobsWrong::default();
+    let mut is_done = args.apply && is_needed;
+    if !args.apply && !args.json && is_needed && desk.asks() {
+        write_text(&plan, false, desk, out)
+            .and_then(|()| write_wrong(&wrong, out))
+            .and_then(|()| out.flush())
+            .map_err(Failure::Output)?;
         is_done = desk.ask("Do that?");
         if !is_done {
             return Ok(FOUND);
         }
     }
+    let mut mended = None;
     if is_done {
-        plan = repair(&desk.ctx, dir, Duration::from_secs(args.wait))?;
+        let wait = Duration::from_secs(args.wait);
+        plan = repair(&desk.ctx, dir, wait)?;
+        if wrong != BlobsWrong::default() {
+            mended = Some(mend_blobs(&desk.ctx, dir, args.blobs.as_deref(), wait)?);
+        }
     }
     let told = match args.json {
-        true => write_json(&plan, is_done, out),
-        false => write_text(&plan, is_done, desk, out),
+        true => write_json(&plan, is_done, out).and_then(|()| write_blobs_json(&wrong, mended, out)),
+        false => write_text(&plan, is_done, desk, out).and_then(|()| match mended {
+            Some(mended) => write_mended(mended, out),
+            None => write_wrong(&wrong, out),
+        }),
     };
     told.map_err(Failure::Output)?;
-    Ok(if plan.is_needed() && !is_done { FOUND } else { 0 })
+    // What is damaged and was not put back is damaged still.
+    let is_whole = match mended {
+        Some(_) => blobs_wrong(&desk.ctx, dir, args.blobs.is_none())? == BlobsWrong::default(),
+        None => wrong == BlobsWrong::default(),
+    };
+    Ok(if plan.is_needed() && !is_done || !is_whole { FOUND } else { 0 })
+}
+
+fn write_wrong(wrong: &BlobsWrong, out: &mut dyn Write) -> io::Result<()> {
+    for problem in wrong.lists.iter().chain(&wrong.blobs) {
+        writeln!(out, "{}", one_line(problem))?;
+    }
+    match (wrong.lists.is_empty(), wrong.blobs.is_empty()) {
+        (true, true) => Ok(()),
+        (false, true) => writeln!(out, "--apply makes such lists anew"),
+        _ => writeln!(out, "--apply --blobs DIR puts back the blobs that DIR has as they were"),
+    }
+}
+
+fn write_mended(mended: BlobsMended, out: &mut dyn Write) -> io::Result<()> {
+    let BlobsMended { lists_count, healed_count, lost_count } = mended;
+    let lists = count_of(lists_count, "list of blobs", "lists of blobs");
+    writeln!(
+        out,
+        "{lists} made anew, {} put back, {lost_count} damaged or missing still",
+        count_of(healed_count, "blob", "blobs")
+    )
+}
+
+fn write_blobs_json(wrong: &BlobsWrong, mended: Option<BlobsMended>, out: &mut dyn Write) -> io::Result<()> {
+    let line = json!({
+        "lists": wrong.lists,
+        "problems": wrong.blobs,
+        "made": mended.map(|mended| mended.lists_count),
+        "put_back": mended.map(|mended| mended.healed_count),
+        "lost": mended.map(|mended| mended.lost_count),
+    });
+    writeln!(out, "{}", json_line("blobs", line))
 }
 
 fn write_text(plan: &RepairPlan, is_done: bool, desk: &Desk<'_>, out: &mut dyn Write) -> io::Result<()> {

@@ -1,0 +1,153 @@
+//! Mending what is wrong with lists and blobs: a list is made of the transactions of its backup and of what the repository has,
+//! and a damaged blob is taken from a blob directory that has it as it was.
+
+use super::Revision;
+use super::copying::Trust;
+use super::dir::BlobDir;
+use super::known::KnownLines;
+use super::list::ListReader;
+use super::making::{Making, Named, Origin, lists_of};
+use super::store::Store;
+use super::verify::verify;
+use crate::reconcile::reconcile;
+use crate::{ChainReader, Context, Error, Notice, Part, Repository};
+use filestorage::BlobLayout;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use vfs::Op;
+
+/// What is wrong with the blobs of a repository.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BlobsWrong {
+    /// What is wrong with lists, or that one is missing.
+    pub lists: Vec<String>,
+    /// What is wrong with blobs.
+    pub blobs: Vec<String>,
+}
+
+/// What was mended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BlobsMended {
+    /// Lists that were made.
+    pub lists_count: u64,
+    /// Blobs that were put back.
+    pub healed_count: u64,
+    /// Blobs that are damaged or missing still, each once.
+    pub lost_count: u64,
+}
+
+/// What is wrong with the blobs of the repository in `dir`; `quick` looks at their lengths alone.
+///
+/// # Errors
+/// The system's, and an interruption.
+pub fn blobs_wrong(ctx: &Context<'_>, dir: &Path, quick: bool) -> Result<BlobsWrong, Error> {
+    let repository = Repository::open(ctx.fs, dir)?;
+    let survey = repository.survey()?;
+    let mut wrong = BlobsWrong::default();
+    let chains = survey.chains.iter().map(|chain| chain.tile().parts);
+    verify(ctx, &repository, chains, None, quick, &mut |error| match error {
+        Error::BlobList { .. } | Error::BlobListMissing { .. } => wrong.lists.push(error.to_string()),
+        error => wrong.blobs.push(error.to_string()),
+    })?;
+    Ok(wrong)
+}
+
+/// Makes the lists that are missing or damaged in chains that have others, and puts back the blobs that are damaged and that the
+/// blob directory `from` has as they were.
+///
+/// # Errors
+/// [`Error::RepositoryLocked`], the system's, and an interruption; what was done until then is done.
+pub fn mend_blobs(
+    ctx: &Context<'_>,
+    dir: &Path,
+    from: Option<&Path>,
+    wait: Duration,
+) -> Result<BlobsMended, Error> {
+    let repository = Repository::open(ctx.fs, dir)?;
+    let lock = repository.lock(ctx, wait)?;
+    let survey = reconcile(ctx, &repository, lock.as_deref())?;
+    let from = from.map(|dir| BlobDir::open(ctx, dir)).transpose()?;
+    let mut dirs: Vec<BlobDir> = from.clone().into_iter().collect();
+    if let Some(from) = &from {
+        dirs.extend(from.old(ctx)?);
+    }
+    let (mut mended, mut lost) = (BlobsMended::default(), BTreeSet::new());
+    for chain in &survey.chains {
+        let parts = chain.tile().parts;
+        let layout = layout_of(ctx, &repository, &parts);
+        let Some(layout) = from.as_ref().map(BlobDir::layout).or(layout) else { continue };
+        let Some(full) = parts.first().map(|part| repository.path_of(part.name)) else { continue };
+        let reader = ChainReader::new(ctx.fs, &repository, &parts);
+        let access = ctx.fs.meta(&full).map_err(vfs::Error::at(Op::Stat, &full))?.access;
+        let mut making = Making {
+            ctx,
+            repository: &repository,
+            origin: Origin { path: &full, bytes: &reader, access },
+            store: Store::of(&repository),
+            dirs: dirs.clone(),
+            layout,
+            known: KnownLines::of(ctx.fs, lists_of(&repository, &survey)),
+            trust: if from.is_some() { Trust::Hash } else { Trust::Length },
+            together: false,
+            is_locked: lock.is_some(),
+        };
+        for part in &parts {
+            ctx.interrupt.check()?;
+            mend_part(&mut making, part, &mut mended, &mut lost)?;
+        }
+    }
+    mended.lost_count = lost.len() as u64;
+    Ok(mended)
+}
+
+/// The layout that a list of the chain has; `None` where there is no list, as in a chain that was made without blobs.
+fn layout_of(ctx: &Context<'_>, repository: &Repository<'_>, parts: &[Part]) -> Option<BlobLayout> {
+    let mut paths = parts.iter().map(|part| repository.blobs_path(part.name.stamp));
+    let read = |path: PathBuf| match ListReader::open(ctx.fs, &path) {
+        Ok(list) => Some(list.head().layout),
+        // There is one, whatever it is like.
+        Err(Error::BlobList { .. }) => Some(BlobLayout::Bushy),
+        Err(_) => None,
+    };
+    paths.find_map(read)
+}
+
+fn mend_part(
+    making: &mut Making<'_>,
+    part: &Part,
+    mended: &mut BlobsMended,
+    lost: &mut BTreeSet<Revision>,
+) -> Result<(), Error> {
+    let path = making.repository.blobs_path(part.name.stamp);
+    let (named, is_new) = match sound_list(making, part, &path) {
+        // Nothing can be put back.
+        Ok(_) if making.trust == Trust::Length => return Ok(()),
+        Ok(named) => (named, false),
+        Err(error @ Error::BlobList { .. }) => {
+            making.ctx.notice(Notice::BlobListAnew(error.to_string()));
+            (named_anew(making, part)?, true)
+        }
+        Err(Error::File(error)) if error.is_not_found() => (named_anew(making, part)?, true),
+        Err(error) => return Err(error),
+    };
+    let (copied, _) = making.make(part, &named, is_new)?;
+    mended.lists_count += u64::from(is_new);
+    mended.healed_count += copied.count;
+    lost.extend(copied.lost.iter().chain(&copied.missing));
+    Ok(())
+}
+
+fn sound_list(making: &Making<'_>, part: &Part, path: &Path) -> Result<Named, Error> {
+    let list = ListReader::open(making.ctx.fs, path)?;
+    list.expect_of(part)?;
+    let unread_len = list.head().unread_len;
+    Ok(Named { wanted: making.known.all_of(path)?, unread_len })
+}
+
+/// What the transactions of a backup name, and what the lists of all chains say of it.
+fn named_anew(making: &Making<'_>, part: &Part) -> Result<Named, Error> {
+    let mut named = making.named_by_records(part)?;
+    making.known.find(making.ctx, &mut named.wanted)?;
+    Ok(named)
+}

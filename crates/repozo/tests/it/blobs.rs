@@ -9,6 +9,7 @@ mod histories;
 mod live;
 mod mend;
 mod missing;
+mod reflink;
 mod shown;
 mod walk;
 

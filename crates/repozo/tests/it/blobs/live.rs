@@ -5,12 +5,13 @@ use crate::common::{args, binary};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use testkit::{python, root};
 
 /// What the server says that it wrote, by oid and tid.
-type Written = Arc<Mutex<BTreeMap<String, String>>>;
+type Written = Arc<(Mutex<BTreeMap<String, String>>, Condvar)>;
 
 struct Server {
     child: Child,
@@ -34,17 +35,29 @@ impl Server {
         let reading = std::thread::spawn(move || {
             for line in BufReader::new(output).lines() {
                 let told: BTreeMap<String, String> = serde_json::from_str(&line.unwrap()).unwrap();
-                note.lock().unwrap().extend(told);
+                note.0.lock().unwrap().extend(told);
+                note.1.notify_all();
             }
         });
         Server { child, input, reading: Some(reading), written }
+    }
+
+    /// Waits until it wrote more blobs than so many; how many it wrote.
+    fn wait_for_more(&self, count: usize) -> usize {
+        let (written, more) = &*self.written;
+        let limit = Duration::from_secs(60);
+        let waited =
+            more.wait_timeout_while(written.lock().unwrap(), limit, |written| written.len() <= count);
+        let (written, late) = waited.unwrap();
+        assert!(!late.timed_out(), "the server does not write any more");
+        written.len()
     }
 
     fn end(mut self) -> BTreeMap<String, String> {
         drop(self.input.take());
         assert!(self.child.wait().unwrap().success());
         self.reading.take().unwrap().join().unwrap();
-        self.written.lock().unwrap().clone()
+        self.written.0.lock().unwrap().clone()
     }
 }
 
@@ -125,7 +138,12 @@ fn every_backup_of_a_live_server_restores_with_every_blob_of_its_state() {
     println!("REPOZO_LIVE_SEED={seed}");
     let site = Site::new(if seed.is_multiple_of(2) { "bushy" } else { "lawn" });
     let server = Server::begin(&site, seed);
-    let backups: Vec<Acknowledged> = (0..count).filter_map(|number| back_up(&site, number)).collect();
+    let mut written_count = 0;
+    let backups = (0..count).filter_map(|number| {
+        written_count = server.wait_for_more(written_count);
+        back_up(&site, number)
+    });
+    let backups: Vec<Acknowledged> = backups.collect();
     let written = server.end();
     assert!(backups.len() as u64 > count / 2, "{} of {count}", backups.len());
     let looked_at: usize = backups.iter().map(|backup| expect_restored(&site, backup, &written)).sum();

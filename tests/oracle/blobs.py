@@ -5,14 +5,12 @@
     blobs.py undo DIR                   undoes the last transaction
     blobs.py pack DIR KEEP_OLD          packs up to now; KEEP_OLD is 0 or 1
     blobs.py plant DIR SEED COUNT       so many new blobs, 500 a transaction
-    blobs.py live DIR SEED              goes on with all of that until its input ends; a line for each transaction with blobs
     blobs.py read DATA BLOBS            what ZODB reads of each record of a blob, by oid and tid; null where it cannot
 """
 import hashlib
 import json
 import os
 import random
-import select
 import sys
 import time
 
@@ -23,7 +21,6 @@ from ZODB.blob import Blob
 from ZODB.blob import is_blob_record
 from ZODB.FileStorage import FileStorage
 from ZODB.POSException import POSKeyError
-from ZODB.POSException import UndoError
 from ZODB.serialize import referencesf
 
 
@@ -106,88 +103,6 @@ def plant(path, seed, count):
         del shelf[rng.choice(list(shelf.keys()))]
     transaction.commit()
     db.close()
-
-
-class Refusing:
-    """Takes part in a transaction, and says no when the storage has voted."""
-    transaction_manager = transaction.manager
-
-    def sortKey(self):
-        return '~'
-
-    def tpc_vote(self, _):
-        raise RuntimeError('no')
-
-    def __getattr__(self, _):
-        return lambda *_: None
-
-
-class Live:
-    """A server at work; each transaction that holds is told when it is over."""
-
-    def __init__(self, path, seed):
-        self.rng = random.Random(int(seed))
-        self.storage = storage_of(path)
-        self.db = ZODB.DB(self.storage)
-        self.root = self.db.open().root()
-
-    def step(self):
-        choice = self.rng.random()
-        if choice < 0.005:
-            self.storage.pack_keep_old = self.rng.random() < 0.5
-            self.db.pack(time.time())
-        elif choice < 0.1 and self.db.undoLog(0, 1):
-            self.undo()
-        else:
-            self.commit(choice)
-
-    def commit(self, choice):
-        names = self.rng.sample(['blob-%d' % number for number in range(12)], self.rng.choice([1, 1, 3]))
-        for name in names:
-            if name not in self.root or self.rng.random() < 0.2:
-                self.root[name] = Blob()
-            with self.root[name].open('w') as file:
-                file.write(self.rng.randbytes(self.rng.choice([0, 10, 5000, 200_000])))
-        if choice < 0.2:
-            transaction.get().join(Refusing())
-        if choice < 0.28:
-            try:
-                transaction.commit() if choice < 0.2 else transaction.savepoint()
-            except RuntimeError:
-                pass
-            transaction.abort()
-            return
-        transaction.commit()
-        self.tell(self.root[name]._p_oid for name in names)
-
-    def undo(self):
-        before = self.storage.lastTransaction()
-        try:
-            self.db.undo(self.db.undoLog(0, 1)[0]['id'])
-            transaction.commit()
-        except UndoError:
-            transaction.abort()
-        self.root._p_jar.sync()
-        if self.storage.lastTransaction() != before:
-            names = [name for name in self.root.keys() if str(name).startswith('blob')]
-            self.tell(self.root[name]._p_oid for name in names)
-
-    def tell(self, oids):
-        """Their current revisions."""
-        told = {}
-        for oid in oids:
-            tid = self.storage.load(oid)[1]
-            with open(self.storage.loadBlob(oid, tid), 'rb') as file:
-                told['%s-%s' % (oid.hex(), tid.hex())] = hashlib.sha256(file.read()).hexdigest()
-        print(json.dumps(told), flush=True)
-
-
-def live(path, seed):
-    server = Live(path, seed)
-    while not select.select([sys.stdin], [], [], 0)[0]:
-        server.step()
-    server.db.close()
-    return {}
 
 
 def read(data, blobs):

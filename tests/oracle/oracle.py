@@ -36,6 +36,8 @@ Looking; nothing beside the file is read or written
                 transactions [[tid, tpos, tlen with trailer, status, records]]
   history       end, len, objects, transactions [[tid, status, [[oid, md5]]]]; an
                 error unless ZODB's fstest and its storage find it sound
+  blobs         blobs (directory): blobs {oid-tid: sha256, null where ZODB cannot
+                read it}, files below the directory, last_tid
   index         out: saves the index made by a scan; answers end
   load_index    pos, items [[oid, position]]
   iterate       digest (false): records, transactions, stopped_by

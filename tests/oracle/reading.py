@@ -10,6 +10,7 @@ import os
 import tempfile
 import time
 
+import blobs
 from persistent.TimeStamp import TimeStamp
 from ZODB.FileStorage import FileIterator
 from ZODB.FileStorage import FileStorage
@@ -126,6 +127,17 @@ def op_history(request):
                 raise ValueError('the last transaction is another')
             return {'end': fs.getSize(), 'len': os.path.getsize(path),
                     'objects': len(fs), 'transactions': txns}
+
+
+def op_blobs(request):
+    """What blobs.py reads, and which files there are."""
+    found = blobs.read(request['path'], request['blobs'])
+    files = [os.path.relpath(os.path.join(folder, name), request['blobs'])
+             for folder, _, names in os.walk(request['blobs'])
+             for name in names if name.endswith('.blob')]
+    with contextlib.closing(FileIterator(request['path'])) as iterator:
+        last = [txn.tid.hex() for txn in iterator][-1]
+    return {'blobs': found, 'files': files, 'last_tid': last}
 
 
 def op_index(request):

@@ -33,20 +33,20 @@ fn is_long() -> bool {
 }
 
 /// The seed of a test, which is shown when it fails.
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     let seed = setting("REPOZO_LIVE_SEED").unwrap_or_else(|| fastrand::u64(..));
     println!("REPOZO_LIVE_SEED={seed}");
     seed
 }
 
 /// The names of the data files in a repository.
-fn backups(repository: &Path) -> Vec<String> {
+pub(crate) fn backups(repository: &Path) -> Vec<String> {
     let is_data =
         |name: &String| [".fs", ".fsz", ".deltafs", ".deltafsz"].iter().any(|end| name.ends_with(end));
     testkit::names(repository).into_iter().filter(is_data).collect()
 }
 
-fn stamp(name: &str) -> &str {
+pub(crate) fn stamp(name: &str) -> &str {
     name.split('.').next().unwrap()
 }
 

@@ -9,7 +9,6 @@ mod histories;
 mod live;
 mod mend;
 mod missing;
-mod reflink;
 mod shown;
 mod walk;
 

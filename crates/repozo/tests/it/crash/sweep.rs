@@ -312,8 +312,11 @@ impl Told {
             "the target is neither the old nor the new database".to_owned()
         })?;
         if self.layout.is_some() {
+            // Of the two one is the beginning of the other; blobs that only the longer one names may stay.
+            let old = target.old.as_ref().map_or(&target.new.0, |old| &old.0);
+            let longer = if old.len() > target.new.0.len() { old } else { &target.new.0 };
             let (dir, data) = (Path::new(TARGET_BLOBS), data.unwrap_or_else(|| b"FS30".to_vec()));
-            blobs::check_dir(fs, dir, &data, &target.new.0, &std::collections::BTreeSet::new())?;
+            blobs::check_dir(fs, dir, &data, longer, &std::collections::BTreeSet::new())?;
         }
         let old_index = target.old.as_ref().map(|old| &old.1);
         let own = if is_new { Some(&target.new.1) } else { old_index };

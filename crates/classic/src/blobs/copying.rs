@@ -148,10 +148,16 @@ impl Copying<'_> {
         if !self.clones.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let Some(draft) = self.batch.create_clone(name, from)? else {
-            // Once is enough to know.
-            self.clones.store(false, Ordering::Relaxed);
-            return Ok(None);
+        let draft = match self.batch.create_clone(name, from) {
+            Ok(Some(draft)) => draft,
+            Ok(None) => {
+                // Once is enough to know.
+                self.clones.store(false, Ordering::Relaxed);
+                return Ok(None);
+            }
+            // A pack took it since it was opened: its bytes are still there.
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(error.into()),
         };
         let file = self.fs.open(draft.path()).map_err(vfs::Error::at(Op::Open, draft.path()))?;
         let content = Bytes::all(draft.path(), &*file).read(self.interrupt, &mut |_| Ok(()))?;

@@ -1,6 +1,7 @@
-use super::{Site, expect_all, files_below, ours, read, tree};
+use super::{Site, expect_all, files_below, ours, ours_with, read, tree};
 use crate::common::args;
 use std::time::Duration;
+use testkit::HookFs;
 
 /// Symptom of other tools: the run says that all is well. A blob that is not there is told, and the rest is backed up;
 /// later runs try again.
@@ -52,6 +53,26 @@ fn what_a_pack_removed_is_taken_from_where_it_put_it() {
     let (ran, data, dir) = site.restore(&[]);
     ran.expect_success();
     expect_all(&read(&data, &dir), &before, "with what the pack removed");
+}
+
+/// Symptom: `blobs/new/...: No such file or directory`, and no list. A blob was opened, a pack took it, and a clone of it was asked
+/// for by its name.
+#[test]
+fn a_blob_that_a_pack_takes_when_it_was_opened_is_read_all_the_same() {
+    let site = Site::new("bushy");
+    let (before, blobs) = (site.blobs(), site.path("blobs"));
+    let mut taken = false;
+    let fs = HookFs::new(move |call| {
+        if call.op == "create_clone" && !std::mem::replace(&mut taken, true) {
+            std::fs::rename(&blobs, blobs.with_extension("old"))?;
+        }
+        Ok(())
+    });
+    ours_with(&fs, &site.clock, &site.backup_words(&[])).expect_success();
+    assert!(!site.path("blobs").exists(), "it was taken meanwhile");
+    let (ran, data, dir) = site.restore(&[]);
+    ran.expect_success();
+    expect_all(&read(&data, &dir), &before, "from what was open, and from what the pack put aside");
 }
 
 /// Symptom in ZODB: an object is garbage when a pack begins and is stored again before it ends; its record stays, its file goes.

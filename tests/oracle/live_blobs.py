@@ -22,6 +22,7 @@ What happened is a line of stdout, written when it is so:
     error TEXT                      anything else went wrong
     stopped                         the end
 """
+import faulthandler
 import hashlib
 import os
 import random
@@ -242,6 +243,8 @@ def pack(storage, seconds, keep):
 
 
 def main(path, kind, seed):
+    # Who ends it with SIGABRT learns where every thread is.
+    faulthandler.enable()
     storage = Telling(os.path.join(path, 'Data.fs'), blob_dir=os.path.join(path, 'blobs'))
     with tempfile.TemporaryDirectory() as scratch:
         if kind == 'served':

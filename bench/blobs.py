@@ -141,13 +141,16 @@ class BlobRows:
         blobs = '%d blobs of %d KB' % (self.count, BLOB_LEN // 1000)
         written_len = self.count * BLOB_LEN
         first, more = ', and `cp -a` and `sync`', ', and `rsync -a --link-dest`'
+        once = dict(takes_python_minutes=True)
         return [
-            Row('first `backup --blobs`, ' + blobs + first, self.first(), wanted=1, written_len=written_len),
-            Row('the same with `--containers`', self.first('--containers'), written_len=written_len),
-            Row('`backup --quick --blobs`, %d new ones%s' % (NEW_COUNT, more), self.grow(), wanted=50),
-            Row('the same with `--containers`', self.grow('--containers')),
-            Row('`restore --blobs`' + first, self.restore(), self.restored, wanted=1, written_len=written_len),
-            Row('the same out of containers', self.restore('--containers'), self.restored, written_len=written_len),
+            Row('first `backup --blobs`, ' + blobs + first, self.first(), wanted=1, written_len=written_len, **once),
+            Row('the same with `--containers`', self.first('--containers'), written_len=written_len, **once),
+            Row('`backup --quick --blobs`, %d new ones%s' % (NEW_COUNT, more), self.grow(), wanted=50, **once),
+            Row('the same with `--containers`', self.grow('--containers'), **once),
+            Row('`restore --blobs`' + first, self.restore(), self.restored, wanted=1, written_len=written_len,
+                **once),
+            Row('the same out of containers', self.restore('--containers'), self.restored, written_len=written_len,
+                **once),
         ]
 
 

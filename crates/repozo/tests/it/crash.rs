@@ -77,7 +77,7 @@ fn tell_all<'a>(stories: &[&'a Story], first_seed: u64, state_count: usize) -> V
             twice: Tally::default(),
         })
         .collect();
-    let depth = Depth { outcome_limit: 24, second_outcome_limit: 4, second_stride: 16 };
+    let depth = Depth { outcome_limit: 24, second_outcome_limit: 4, second_stride: 16, cut_stride: 1 };
     let next = AtomicU64::new(0);
     std::thread::scope(|scope| {
         for _ in 0..THREAD_COUNT {

@@ -1,7 +1,8 @@
-use super::{Site, expect_all, files_below, ours, read};
+use super::{Site, expect_all, files_below, ours, ours_with, read};
 use crate::common::args;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use testkit::HookFs;
 
 /// Growth, undo, a pack, growth: every backup has every blob of its state, and nothing was copied twice.
 #[test]
@@ -187,4 +188,30 @@ fn forget_removes_the_blobs_that_no_backup_names() {
     ran.expect_success();
     expect_all(&read(&data, &dir), &now, "what is left");
     site.verify().expect_success();
+}
+
+/// Other tools look at every directory and file; of these there may be hundreds of thousands.
+#[test]
+fn an_increment_looks_at_its_own_blobs_and_no_others() {
+    let site = Site::new("bushy");
+    site.zodb("plant", &["1", "300"]);
+    site.backup(&[]);
+    let before = site.blobs();
+    site.zodb("grow", &["1", "2"]);
+    let new: Vec<String> = site.blobs().keys().filter(|name| !before.contains_key(*name)).cloned().collect();
+    let dir = site.path("blobs");
+    let tid_of = |name: &String| name.split('-').nth(1).unwrap().to_owned();
+    site.clock.pass(std::time::Duration::from_secs(60));
+    let (fs, calls) = HookFs::noting();
+    ours_with(&fs, &site.clock, &site.backup_words(&["--quick"])).expect_success();
+    let calls = calls.lock().unwrap();
+    let paths: Vec<&Path> =
+        calls.iter().map(|call| call.path.as_path()).filter(|path| path.starts_with(&dir)).collect();
+    let others: Vec<_> = paths
+        .iter()
+        .filter(|path| !new.iter().any(|name| path.to_str().unwrap().contains(&tid_of(name))))
+        .filter(|path| ***path != *dir && !path.ends_with(".layout"))
+        .collect();
+    assert!(others.is_empty(), "{others:?}");
+    assert!(paths.len() <= 6 * new.len() + 6, "{} looks for {} blobs", paths.len(), new.len());
 }

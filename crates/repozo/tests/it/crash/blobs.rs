@@ -32,7 +32,7 @@ const fn many(name: &'static str, begin: fn(&mut World), deed: Deed) -> Story {
 }
 
 /// All of them.
-pub(super) const STORIES: [Story; 13] = [
+pub(super) const STORIES: [Story; 14] = [
     few("blobs: first full", |_| {}, Deed::Backup("")),
     many("blobs: first full of many", World::grow_by_many_blobs, Deed::Backup("z")),
     few("blobs: incremental -Q", World::chain_and_growth, Deed::Backup("Q")),
@@ -42,6 +42,7 @@ pub(super) const STORIES: [Story; 13] = [
     few("blobs: of backups that were made without", World::chain_without_blobs, Deed::Backup("Q")),
     few("blobs: that were missing", World::chain_with_hidden_blobs, Deed::Backup("")),
     few("blobs: forget what another chain needs in part", World::chains_that_share_blobs, Deed::Forget),
+    few("blobs: forget the end of a chain", World::chain_with_a_dead_end, Deed::Forget),
     few("blobs: restore to a new directory", World::chain, Deed::Restore(TARGET)),
     many("blobs: restore many to a new directory", World::chain_of_many_blobs, Deed::Restore(TARGET)),
     few("blobs: update a directory", World::chain_and_earlier_blobs, Deed::Update(TARGET)),
@@ -119,6 +120,24 @@ impl World {
         self.grow();
         self.pass(60);
         self.backup("F");
+        self.pass(60);
+    }
+
+    /// A full that is held, and increments of what was undone by putting the full back: only they need their blobs.
+    fn chain_with_a_dead_end(&mut self) {
+        self.backup("F");
+        let (held, count) = (self.states[0].date.clone(), self.database.count());
+        for _ in 0..2 {
+            self.pass(60);
+            self.commit_blobs(2);
+            self.grow();
+            self.backup("Q");
+        }
+        self.database.put_back(count);
+        self.pass(60);
+        self.grow();
+        self.backup("F");
+        self.site().hold(&held).expect_success();
         self.pass(60);
     }
 

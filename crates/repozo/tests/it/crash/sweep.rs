@@ -23,15 +23,19 @@ pub(super) struct Depth {
     pub(super) second_outcome_limit: usize,
     /// Every which disk is cut a second time.
     pub(super) second_stride: u64,
+    /// Behind every which operation it is cut, besides the last.
+    pub(super) cut_stride: usize,
 }
 
 impl Depth {
-    /// Many blobs make many operations, and all of them are restored from each disk.
+    /// Many blobs make many operations, much like each other, and blobs are restored from each disk.
     fn of(self, story: &Story) -> Depth {
-        let part = if story.is_long { 12 } else { 6 };
-        let (outcome_limit, second_stride) =
-            (self.outcome_limit / part, self.second_stride * part as u64 * 2);
-        if story.has_blobs { Depth { outcome_limit, second_stride, ..self } } else { self }
+        if !story.has_blobs {
+            return self;
+        }
+        let (part, cut_stride) = if story.is_long { (4, 4) } else { (6, 1) };
+        let second_stride = self.second_stride * if story.is_long { 24 } else { 12 };
+        Depth { outcome_limit: self.outcome_limit / part, second_stride, cut_stride, ..self }
     }
 }
 
@@ -99,7 +103,8 @@ pub(super) fn sweep(story: &Story, seed: u64, depth: Depth, once: &Tally, twice:
     let told = tell(story, seed);
     let (began_count, end_count) = (told.began_count, told.end_count);
     let depth = depth.of(story);
-    for cut in began_count..=end_count {
+    let first = began_count + usize::try_from(seed).unwrap() % depth.cut_stride;
+    for cut in (first..end_count).step_by(depth.cut_stride).chain([end_count]) {
         let wreck = told.fs.wreck(cut);
         let power_cut = wreck.outcomes(depth.outcome_limit, seed ^ cut as u64);
         let images = std::iter::once((true, wreck.after_a_kill()))

@@ -1,6 +1,6 @@
 //! What must be true behind a run that met a fault.
 
-use super::scenario::{Places, Prepared, Scenario, Verb, contents};
+use super::scenario::{Places, Prepared, Scenario, Verb, contents, new_dir};
 use crate::judge::truth::{self, true_index};
 use crate::judge::{Known, Site, State, Violation, blobs, ensure};
 use std::sync::Arc;
@@ -72,11 +72,12 @@ fn at<T>(scenario: &Scenario, places: &Places, clock: &TestClock, look: impl FnO
 }
 
 /// The newest state and one other come with their blobs.
-fn check_blobs(site: &Site<'_>, places: &Places, known: &Known, pick: u64) -> Result<(), Violation> {
+fn check_blobs(site: &Site<'_>, known: &Known, pick: u64) -> Result<(), Violation> {
     if site.blobs.is_none() {
         return Ok(());
     }
-    let scratch = tempfile::tempdir_in(places.dir.parent().unwrap()).unwrap();
+    // Where there is room: the disk of the run may be full.
+    let scratch = new_dir();
     blobs::some_restore(site, known, scratch.path(), pick)
 }
 
@@ -124,21 +125,15 @@ fn known_as_it_is(
     end: End,
 ) -> Result<Known, Violation> {
     let clock = later();
-    at(scenario, places, &clock, |site| known_at(scenario, prepared, places, end, site))
+    at(scenario, places, &clock, |site| known_at(scenario, prepared, end, site))
 }
 
-fn known_at(
-    scenario: &Scenario,
-    prepared: &Prepared,
-    places: &Places,
-    end: End,
-    site: &Site<'_>,
-) -> Result<Known, Violation> {
+fn known_at(scenario: &Scenario, prepared: &Prepared, end: End, site: &Site<'_>) -> Result<Known, Violation> {
     let mut known = known(scenario, prepared, end, site.clock);
     if scenario.has_blobs && scenario.verb == Verb::Backup && end.acknowledged {
         blobs::acknowledge(site, &mut known);
     }
-    check_blobs(site, places, &known, 1)?;
+    check_blobs(site, &known, 1)?;
     site.verdict(&known)?;
     let newest = site.newest(&known)?;
     site.all_restore(&known)?;
@@ -190,7 +185,7 @@ fn judge_next_run_at(
     site.clock.pass(Duration::from_secs(1));
     let grown = state_of_now(site.clock, &Arc::new(prepared.grown.clone()));
     let behind = site.next_run(known, "Q", &grown)?;
-    check_blobs(site, places, &behind, 2)
+    check_blobs(site, &behind, 2)
 }
 
 fn last_tid(state: &State) -> filestorage::Tid {

@@ -155,14 +155,15 @@ fn jobs<'a>(rows: &'a [Row<'a>]) -> Vec<Job<'a>> {
     let mut random = fastrand::Rng::with_seed(setting("REPOZO_FAULTS_SEED").unwrap_or(0));
     let mut jobs = Vec::new();
     for row in rows {
+        let mut kinds = BTreeSet::new();
         for call in &row.calls {
             // What fails every time fails once as well.
             if row.scenario.always.iter().any(|always| always.contains(call.syscall.as_str())) {
                 continue;
             }
-            // The others are made without blobs, too, where each of them fails.
-            let is_of_blobs = call.paths.iter().any(|path| path.to_string_lossy().contains("blobs"));
-            if row.scenario.has_blobs && !is_of_blobs && !all && random.u64(..SAMPLE_STRIDE) > 0 {
+            // The others are made without blobs, too, where each of them fails; and those of blobs are much alike.
+            let is_new = call.kind().contains("blobs") && kinds.insert(call.kind());
+            if row.scenario.has_blobs && !is_new && !all && random.u64(..SAMPLE_STRIDE) > 0 {
                 continue;
             }
             let others = OTHERS.into_iter().filter(|_| all || random.u64(..SAMPLE_STRIDE) == 0);

@@ -129,6 +129,7 @@ const TOLERATED: &[Tolerated] = &[
             "pread64 DATA",
             "openat repository/STAMP.blobs",
             "statx repository/STAMP.blobs",
+            "statx(path) repository/STAMP.blobs",
             "pread64 repository/STAMP.blobs",
         ],
         warns: false,
@@ -136,9 +137,18 @@ const TOLERATED: &[Tolerated] = &[
     },
     Tolerated {
         is_there: |scenario, call| forgets(scenario, call) && call.kind().contains(" repository/blobs"),
-        kinds: &["openat *", "newfstatat *", "getdents64 *", "statx(path) *", "unlink *", "fsync *"],
+        kinds: &[
+            "openat *",
+            "newfstatat *",
+            "getdents64 *",
+            "statx *",
+            "pread64 *",
+            "statx(path) *",
+            "unlink *",
+            "fsync *",
+        ],
         warns: true,
-        reason: "blobs that are not removed wait for the next forget",
+        reason: "what goes for a blob that cannot be read, and blobs that are not removed, wait for the next forget",
     },
     Tolerated {
         is_there: |scenario, call| forgets(scenario, call) && call.kind().contains("notes.json"),

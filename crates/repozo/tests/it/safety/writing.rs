@@ -96,7 +96,9 @@ fn nothing_is_written_when_only_an_unfinished_transaction_was_added() {
         let (fs, calls) = HookFs::noting();
         room.backup_on(&fs, flags).expect_success();
         assert_eq!(room.names(), before, "{flags}");
-        assert!(!calls.lock().unwrap().iter().any(Call::writes), "{flags}");
+        // That what is there lasts is made sure: a run that was killed may have left it.
+        let writes = |call: &Call| call.writes() && call.op != "sync_dir";
+        assert!(!calls.lock().unwrap().iter().any(writes), "{flags}");
     }
 }
 

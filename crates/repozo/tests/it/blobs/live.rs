@@ -154,6 +154,7 @@ fn expect_as_written(acknowledged: &[Acknowledged], before: &Blobs, heard: &Hear
     }
 }
 
+#[expect(clippy::print_stdout, reason = "figures of a long run")]
 fn back_up_all_the_time(kind: &str) {
     let seed = seed();
     let count = setting("REPOZO_LIVE_BACKUPS").unwrap_or(12) / 2;

@@ -19,7 +19,6 @@ impl Call {
         matches!(
             self.op,
             "create"
-                | "create_clone"
                 | "append"
                 | "write_at"
                 | "cut"
@@ -89,12 +88,6 @@ impl Fs for HookFs {
     fn create(&self, path: &Path) -> io::Result<Box<dyn NewFile>> {
         self.ask("create", path)?;
         Ok(Box::new(HookWritten { file: self.inner.create(path)?, fs: self.clone(), path: path.to_owned() }))
-    }
-
-    fn create_clone(&self, from: &Path, to: &Path) -> io::Result<Box<dyn NewFile>> {
-        self.ask("create_clone", to)?;
-        let file = self.inner.create_clone(from, to)?;
-        Ok(Box::new(HookWritten { file, fs: self.clone(), path: to.to_owned() }))
     }
 
     fn open_to_change(&self, path: &Path) -> io::Result<Box<dyn OldFile>> {

@@ -144,16 +144,6 @@ pub trait Fs: Send + Sync {
     /// `AlreadyExists`, and whatever the system says.
     fn create(&self, path: &Path) -> io::Result<Box<dyn NewFile>>;
 
-    /// Creates a file that must not exist yet, mode 0600, with the content of another one, whose blocks it shares until
-    /// one of them is written to.
-    ///
-    /// # Errors
-    /// `Unsupported` where the file system cannot do it, and whatever the system says; then nothing was created.
-    fn create_clone(&self, from: &Path, to: &Path) -> io::Result<Box<dyn NewFile>> {
-        let _ = (from, to);
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
     /// Opens a regular file for changes in its place; links are followed.
     ///
     /// # Errors

@@ -61,10 +61,6 @@ impl Fs for OsFs {
         Ok(Box::new(OsWritten::new(file)))
     }
 
-    fn create_clone(&self, from: &Path, to: &Path) -> io::Result<Box<dyn NewFile>> {
-        clone_file(&open_to_read(from)?, to)
-    }
-
     fn open_to_change(&self, path: &Path) -> io::Result<Box<dyn OldFile>> {
         // Not for reading and writing both: that would succeed for a pipe, too.
         let file = OpenOptions::new().write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
@@ -267,29 +263,6 @@ fn meta_of(metadata: &Metadata) -> io::Result<Meta> {
         name_count: metadata.nlink(),
         modified: metadata.modified()?,
     })
-}
-
-/// Where file systems share blocks, that is Linux.
-#[cfg(target_os = "linux")]
-fn clone_file(from: &File, to: &Path) -> io::Result<Box<dyn NewFile>> {
-    use rustix::io::Errno;
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
-    match rustix::fs::ioctl_ficlone(&file, from) {
-        Ok(()) => Ok(Box::new(OsWritten::new(file))),
-        Err(error) => {
-            let removed = std::fs::remove_file(to);
-            // Not on this file system, not between these two, not for this file: a copy can be made of it.
-            let cannot =
-                [Errno::OPNOTSUPP, Errno::NOTTY, Errno::XDEV, Errno::INVAL, Errno::PERM, Errno::NOSYS];
-            removed?;
-            Err(if cannot.contains(&error) { io::ErrorKind::Unsupported.into() } else { error.into() })
-        }
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn clone_file(_: &File, _: &Path) -> io::Result<Box<dyn NewFile>> {
-    Err(io::ErrorKind::Unsupported.into())
 }
 
 #[cfg(test)]

@@ -7,8 +7,7 @@ use super::spot::{Held, Spot};
 use super::store::{Store, Stored};
 use crate::{Error, Interrupt, Stamp};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use vfs::publish::{Batch, BatchFile};
+use vfs::publish::Batch;
 use vfs::{Fs, Grant, Op, ReadFile};
 
 /// What makes sure that the repository has a blob as a list says.
@@ -32,8 +31,6 @@ pub(super) struct Copying<'a> {
     /// Small ones are put together.
     pub(super) together: bool,
     pub(super) trust: Trust,
-    /// Whether files may still be cloned.
-    pub(super) clones: AtomicBool,
 }
 
 /// What became of one blob.
@@ -129,39 +126,11 @@ impl Copying<'_> {
     }
 
     fn draft(&self, source: &Bytes<'_>, mode: u32, revision: Revision) -> Result<Content, Error> {
-        let name = Store::name(revision);
-        let (mut draft, content) = match self.cloned(source.path, &name)? {
-            Some(cloned) => cloned,
-            None => {
-                let mut draft = self.batch.create(&name)?;
-                let content = source.read(self.interrupt, &mut |piece| Ok(draft.append(piece)?))?;
-                (draft, content)
-            }
-        };
+        let mut draft = self.batch.create(&Store::name(revision))?;
+        let content = source.read(self.interrupt, &mut |piece| Ok(draft.append(piece)?))?;
         draft.set_access(Grant { mode: 0o400 | mode, gid: self.gid, uid: None })?;
         draft.finish()?;
         Ok(content)
-    }
-
-    /// A draft that shares its blocks with the source, where the file system can do that, and what it holds.
-    fn cloned(&self, from: &Path, name: &str) -> Result<Option<(BatchFile, Content)>, Error> {
-        if !self.clones.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-        let draft = match self.batch.create_clone(name, from) {
-            Ok(Some(draft)) => draft,
-            Ok(None) => {
-                // Once is enough to know.
-                self.clones.store(false, Ordering::Relaxed);
-                return Ok(None);
-            }
-            // A pack took it since it was opened: its bytes are still there.
-            Err(error) if error.is_not_found() => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let file = self.fs.open(draft.path()).map_err(vfs::Error::at(Op::Open, draft.path()))?;
-        let content = Bytes::all(draft.path(), &*file).read(self.interrupt, &mut |_| Ok(()))?;
-        Ok(Some((draft, content)))
     }
 
     fn copy(

@@ -15,7 +15,6 @@ use filestorage::{BlobLayout, Boundary, Magic};
 use rayon::prelude::*;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 use vfs::publish::{Batch, Draft};
 use vfs::{Access, Grant, Op, ReadAt};
 
@@ -142,7 +141,6 @@ impl<'a> Making<'a> {
             gid: self.origin.access.gid,
             together: self.together,
             trust: self.trust,
-            clones: AtomicBool::new(true),
         };
         let (mut copied, mut containers) = (Copied::default(), copying.containers(part.name.stamp));
         for wanted in wanted.chunks(CHUNK_COUNT) {

@@ -10,7 +10,6 @@ mod live;
 mod mend;
 mod missing;
 mod orphans;
-mod reflink;
 mod shown;
 mod walk;
 

@@ -99,19 +99,6 @@ impl<'fs> Batch<'fs> {
         Ok(BatchFile { file, path, syncs: self.syncs_each })
     }
 
-    /// A new draft of this name that shares its content with a file, mode 0600; `None` where that cannot be had.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn create_clone(&self, name: &str, from: &Path) -> Result<Option<BatchFile>, Error> {
-        let path = self.drafts_dir.join(name);
-        match self.fs.create_clone(from, &path) {
-            Ok(file) => Ok(Some(BatchFile { file, path, syncs: self.syncs_each })),
-            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(None),
-            Err(error) => Err(Error::new(Op::Create, &path, error)),
-        }
-    }
-
     /// Makes the content of these drafts durable, which are finished.
     ///
     /// # Errors
@@ -183,11 +170,6 @@ impl Drop for Batch<'_> {
 }
 
 impl BatchFile {
-    /// Where it is until it has its name.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Appends all of `bytes`.
     ///
     /// # Errors

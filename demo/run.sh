@@ -156,5 +156,19 @@ note 'Restore both'
 run repozo restore -r with-blobs -o restored/Data.fs --blobs restored/blobs
 run cmp Blobs.fs restored/Data.fs
 run diff -r blobs restored/blobs
+note 'Restore both as they were before the last transaction: its blob is not there'
+last=$(find blobs -name '*.blob' | sed 's,.*/,,' | sort | tail -n 1)
+mkdir earlier
+run repozo restore -r with-blobs -o earlier/Data.fs --blobs earlier/blobs --tid 0x03f47fc356666666
+run repozo check earlier/Data.fs --blobs earlier/blobs
+[ -z "$(find earlier/blobs -name "$last")" ] || fail "$last is of a later transaction"
+expect "$(find earlier/blobs -name '*.blob' | wc -l | tr -d ' ')" "$(($(find blobs -name '*.blob' | wc -l) - 1))" 'blobs'
+note 'The server loses one: check tells, and a restore completes its directory'
+victim=$(find blobs -name "$last")
+rm -f "$victim"
+"$repozo" check Blobs.fs --blobs blobs > verdict && fail 'it was not missed'
+cat verdict
+run repozo restore -r with-blobs -o Blobs.fs --blobs blobs --update
+run diff -r blobs restored/blobs
 
 printf '\ndemo: everything matches\n'

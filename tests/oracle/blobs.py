@@ -4,6 +4,11 @@
     blobs.py grow DIR SEED COUNT        so many transactions that add, change and forget blobs
     blobs.py undo DIR                   undoes the last transaction
     blobs.py pack DIR KEEP_OLD          packs up to now; KEEP_OLD is 0 or 1
+    blobs.py lose DIR KEEP_OLD          the blob `lost` is garbage when a pack begins, and stored again when it ends, which takes
+                                        its file; its oid and tid
+    blobs.py replace DIR NAME           puts another blob in the place of the one of this name
+    blobs.py refuse DIR WHEN            a transaction with two blobs is aborted `before` or `after` the vote, or the process
+                                        dies behind it; WHEN is `dead` then
     blobs.py plant DIR SEED COUNT       so many new blobs, 500 a transaction
     blobs.py read DATA BLOBS            what ZODB reads of each record of a blob, by oid and tid; null where it cannot
 """
@@ -81,6 +86,74 @@ def pack(path, keep_old):
     storage = storage_of(path, pack_keep_old=keep_old == '1')
     storage.pack(time.time() + 1, referencesf)
     storage.close()
+
+
+def lose(path, keep_old):
+    storage = storage_of(path, pack_keep_old=keep_old == '1')
+    db = ZODB.DB(storage)
+    root = db.open().root()
+    blob = root['lost'] = Blob()
+    transaction.commit()
+    del root['lost']
+    transaction.commit()
+    when = time.time()
+    root['lost'] = blob
+    with blob.open('w') as file:
+        file.write(b'stored again')
+    transaction.commit()
+    storage.pack(when, referencesf)
+    name = '%s-%s' % (blob._p_oid.hex(), storage.getTid(blob._p_oid).hex())
+    db.close()
+    return name
+
+
+def replace(path, name):
+    db = ZODB.DB(storage_of(path))
+    with db.transaction() as connection:
+        blob = connection.root()[name] = Blob()
+        with blob.open('w') as file:
+            file.write(b'another')
+    db.close()
+
+
+class Refuser:
+    """Takes part in a transaction behind all storages."""
+
+    def __init__(self, when):
+        self.when = when
+
+    def sortKey(self):
+        return '~'
+
+    def commit(self, txn):
+        if self.when == 'before':
+            raise RuntimeError('refused')
+
+    def tpc_vote(self, txn):
+        if self.when == 'dead':
+            print('null', flush=True)
+            os._exit(0)
+        raise RuntimeError('refused')
+
+    def nothing(self, txn):
+        pass
+
+    abort = tpc_begin = tpc_finish = tpc_abort = nothing
+
+
+def refuse(path, when):
+    db = ZODB.DB(storage_of(path))
+    root = db.open().root()
+    for name in ['refused', 'blob-0']:
+        blob = root[name] = Blob()
+        with blob.open('w') as file:
+            file.write(b'of a transaction that was not: ' + when.encode())
+    transaction.get().join(Refuser(when))
+    try:
+        transaction.commit()
+    except RuntimeError:
+        transaction.abort()
+    db.close()
 
 
 def plant(path, seed, count):

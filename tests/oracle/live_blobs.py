@@ -22,6 +22,7 @@ What happened is a line of stdout, written when it is so:
     error TEXT                      anything else went wrong
     stopped                         the end
 """
+import faulthandler
 import hashlib
 import os
 import random
@@ -208,15 +209,17 @@ class Client:
             STOP.wait(self.random.expovariate(1 / THINKING))
 
 
-def guarded(work):
-    """A thread whose errors are told."""
-    def run():
-        try:
-            work()
-        except Exception as e:
-            say('error', ' '.join(repr(e).split()))
-            traceback.print_exc()
-    thread = threading.Thread(target=run, daemon=True)
+def telling_errors(work, *args):
+    try:
+        work(*args)
+    except Exception as e:
+        say('error', ' '.join(repr(e).split()))
+        traceback.print_exc()
+        raise
+
+
+def started(work):
+    thread = threading.Thread(target=telling_errors, args=(work,), daemon=True)
     thread.start()
     return thread
 
@@ -235,24 +238,28 @@ def pack(storage, seconds, keep):
     try:
         storage.pack(time.time() - float(seconds), referencesf)
         say('packed')
-    except (AssertionError, FileNotFoundError):
-        # ZODB cannot copy an undo whose target it has just packed away, nor link a file that an abort removes.
+    except (AssertionError, OSError):
+        # ZODB cannot copy an undo whose target it has just packed away, nor link a file that an abort removes, nor move
+        # the directory of an object twice, which a commit made anew in between.  The latter two end a pack in its middle:
+        # the database is packed, and the blobs that were yet to be taken stay.
         traceback.print_exc()
         say('unpacked')
 
 
 def main(path, kind, seed):
+    # Who ends it with SIGABRT learns where every thread is.
+    faulthandler.enable()
     storage = Telling(os.path.join(path, 'Data.fs'), blob_dir=os.path.join(path, 'blobs'))
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         if kind == 'served':
             address = os.path.join(scratch, 'socket')
             server = StorageServer(address, {'1': storage})
-            guarded(server.loop)
+            started(server.loop)
             db = DB(ClientStorage(address, blob_dir=os.path.join(scratch, 'cache'), wait_timeout=60))
         else:
             db = DB(storage)
         set_up(db)
-        clients = [guarded(Client(db, number, '%s-%d' % (seed, number)).run) for number in range(CLIENTS)]
+        clients = [started(Client(db, number, '%s-%d' % (seed, number)).run) for number in range(CLIENTS)]
         say('ready')
         for line in sys.stdin:
             _, seconds, keep = line.split()
@@ -267,4 +274,4 @@ def main(path, kind, seed):
 
 
 if __name__ == '__main__':
-    main(*sys.argv[1:])
+    telling_errors(main, *sys.argv[1:])

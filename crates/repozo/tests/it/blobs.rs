@@ -9,6 +9,7 @@ mod histories;
 mod live;
 mod mend;
 mod missing;
+mod orphans;
 mod shown;
 mod walk;
 
@@ -54,10 +55,10 @@ impl Site {
         self.path("repository")
     }
 
-    fn zodb(&self, verb: &str, words: &[&str]) {
+    fn zodb(&self, verb: &str, words: &[&str]) -> Value {
         let mut all = vec![OsStr::new(verb), self.dir.path().as_os_str()];
         all.extend(words.iter().map(OsStr::new));
-        zodb(&all);
+        zodb(&all)
     }
 
     /// What ZODB reads now.

@@ -29,8 +29,9 @@ impl Acknowledged {
 }
 
 struct Loop {
-    site: Site,
+    // It ends before its directory goes.
     server: Server,
+    site: Site,
     random: fastrand::Rng,
     oracle: Oracle,
     acknowledged: Vec<Acknowledged>,

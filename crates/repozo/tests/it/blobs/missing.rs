@@ -1,6 +1,7 @@
-use super::{Site, expect_all, files_below, ours, read};
+use super::{Site, expect_all, files_below, ours, ours_with, read, tree};
 use crate::common::args;
 use std::time::Duration;
+use testkit::HookFs;
 
 /// Symptom of other tools: the run says that all is well. A blob that is not there is told, and the rest is backed up;
 /// later runs try again.
@@ -52,6 +53,84 @@ fn what_a_pack_removed_is_taken_from_where_it_put_it() {
     let (ran, data, dir) = site.restore(&[]);
     ran.expect_success();
     expect_all(&read(&data, &dir), &before, "with what the pack removed");
+}
+
+/// Symptom, when blobs were cloned by their names: `blobs/new/...: No such file or directory`, and no list. A pack took a blob
+/// between its opening and its copying.
+#[test]
+fn a_blob_that_a_pack_takes_when_it_was_opened_is_read_all_the_same() {
+    let site = Site::new("bushy");
+    let (before, blobs) = (site.blobs(), site.path("blobs"));
+    let mut taken = false;
+    let fs = HookFs::new(move |call| {
+        let is_draft =
+            call.op == "create" && call.path.parent().is_some_and(|dir| dir.ends_with("blobs/new"));
+        if is_draft && !std::mem::replace(&mut taken, true) {
+            std::fs::rename(&blobs, blobs.with_extension("old"))?;
+        }
+        Ok(())
+    });
+    ours_with(&fs, &site.clock, &site.backup_words(&[])).expect_success();
+    assert!(!site.path("blobs").exists(), "it was taken meanwhile");
+    let (ran, data, dir) = site.restore(&[]);
+    ran.expect_success();
+    expect_all(&read(&data, &dir), &before, "from what was open, and from what the pack put aside");
+}
+
+/// Symptom in ZODB: an object is garbage when a pack begins and is stored again before it ends; its record stays, its file goes.
+/// Without what the pack took the blob is lost to the server, too; that is told by name, and everything else is backed up. It is
+/// over when there is another one in its place and the lost one was packed.
+#[test]
+fn a_blob_that_a_pack_took_from_its_record_is_told_and_all_others_restore() {
+    for layout in ["bushy", "lawn"] {
+        let site = Site::new(layout);
+        site.zodb("grow", &["1", "3"]);
+        let lost = site.zodb("lose", &["0"]);
+        let lost = lost.as_str().unwrap();
+        let blobs = site.blobs();
+        assert!(
+            blobs[lost].is_null() && blobs.values().filter(|hash| hash.is_null()).count() == 1,
+            "{blobs:?}"
+        );
+        site.clock.pass(Duration::from_secs(60));
+        let ran = ours(&site.clock, &site.backup_words(&[]));
+        let file = format!("0x{}.blob is not there", &lost[17..]);
+        assert!(ran.status == 3 && ran.stderr.matches(&file).count() == 1, "{}", ran.stderr);
+        assert_eq!(ran.stderr.lines().count(), 1, "and nothing else is told: {}", ran.stderr);
+        let (ran, data, dir) = site.restore(&[]);
+        assert!(ran.status == 3 && ran.stderr.contains(&format!("0x{}.blob is in no backup", &lost[17..])));
+        assert_eq!(read(&data, &dir), blobs, "all others");
+        site.zodb("replace", &["lost"]);
+        site.clock.pass(Duration::from_secs(60));
+        let ran = ours(&site.clock, &site.backup_words(&["--quick"]));
+        assert!(ran.status == 3 && ran.stderr.contains(&file), "the chain still names it: {}", ran.stderr);
+        site.zodb("pack", &["0"]);
+        let told = site.backup(&[]);
+        assert_eq!((&told["kind"], &told["blobs_missing"]), (&"full".into(), &0.into()));
+        let (ran, data, dir) = site.restore(&[]);
+        ran.expect_success();
+        expect_all(&read(&data, &dir), &site.blobs(), "what the pack left");
+    }
+}
+
+/// The same where the pack keeps what it takes: it is found there, and the backup is better than the server.
+#[test]
+fn a_blob_that_a_pack_took_from_its_record_is_found_where_the_pack_put_it() {
+    for layout in ["bushy", "lawn"] {
+        let site = Site::new(layout);
+        let lost = site.zodb("lose", &["1"]);
+        let lost = lost.as_str().unwrap();
+        assert!(site.blobs()[lost].is_null());
+        let told = site.backup(&[]);
+        assert_eq!((&told["kind"], &told["blobs_missing"]), (&"full".into(), &0.into()));
+        let (ran, data, dir) = site.restore(&[]);
+        ran.expect_success();
+        assert!(tree(&dir).values().any(|bytes| bytes == b"stored again"), "{layout}");
+        let (mut found, mut expected) = (read(&data, &dir), site.blobs());
+        found.remove(lost).unwrap();
+        expected.remove(lost).unwrap();
+        expect_all(&found, &expected, layout);
+    }
 }
 
 /// Backups of before, and runs without `--blobs` in between, are made up for.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
@@ -73,18 +73,19 @@ pub(super) struct Server {
     requests: Option<ChildStdin>,
     hearing: Option<JoinHandle<()>>,
     heard: Shared,
+    log: PathBuf,
 }
 
 impl Server {
     /// Waits until it is there. `kind` is how clients reach the storage.
     pub(super) fn start(dir: &Path, kind: &str, seed: u64) -> Server {
-        let errors = std::fs::File::create(dir.join("live.log")).unwrap();
+        let log = dir.join("live.log");
         let mut child = Command::new(python())
             .arg(root().join("tests/oracle/live_blobs.py"))
             .args([dir.as_os_str(), kind.as_ref(), seed.to_string().as_ref()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(errors)
+            .stderr(std::fs::File::create(&log).unwrap())
             .spawn()
             .unwrap();
         let requests = child.stdin.take();
@@ -97,7 +98,7 @@ impl Server {
                 told.1.notify_all();
             }
         });
-        let server = Server { child, requests, hearing: Some(hearing), heard };
+        let server = Server { child, requests, hearing: Some(hearing), heard, log };
         server.wait("the server", |heard| heard.count("ready") > 0);
         server
     }
@@ -139,10 +140,19 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// Nothing stays behind of a test that failed.
+    /// Nothing stays behind of a test that failed, but what the process says of itself.
     fn drop(&mut self) {
         self.requests = None;
-        let _ = self.child.kill();
+        if std::thread::panicking() && self.child.try_wait().is_ok_and(|status| status.is_none()) {
+            let _ = Command::new("kill").args(["-ABRT", &self.child.id().to_string()]).status();
+        } else {
+            let _ = self.child.kill();
+        }
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            let tail: Vec<&str> = log.lines().rev().take(80).collect();
+            println!("{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
+        }
     }
 }

@@ -444,6 +444,14 @@ impl Error {
         told.unwrap_or_else(|error| vfs::Error::new(vfs::Op::Read, path, error).into())
     }
 
+    /// An error of the format, met in what is at `path`.
+    pub(crate) fn of_source(error: filestorage::Error, path: &Path) -> Error {
+        match error {
+            filestorage::Error::Io(error) => Error::of_read(error, path),
+            error => Error::Source { path: path.to_owned(), error },
+        }
+    }
+
     pub(crate) fn size(path: PathBuf, name: BackupName, found_len: u64, expected_len: u64) -> Error {
         Error::Size { path, found_len, expected_len, gzip: name.gzip }
     }

@@ -47,10 +47,7 @@ impl Source {
 
     /// An error of the format, told as one of this database.
     pub(crate) fn error(&self, error: filestorage::Error) -> Error {
-        match error {
-            filestorage::Error::Io(error) => vfs::Error::new(Op::Read, &self.path, error).into(),
-            error => Error::Source { path: self.path.clone(), error },
-        }
+        Error::of_source(error, &self.path)
     }
 
     /// A draft of a file of the repository that those may read who may read the database.
@@ -58,10 +55,7 @@ impl Source {
     /// # Errors
     /// The system's.
     pub(crate) fn draft<'fs>(&self, ctx: &Context<'fs>, path: &Path) -> Result<Draft<'fs>, Error> {
-        let mut draft = Draft::create(ctx.fs, path)?;
-        let Access { mode, gid, .. } = self.access;
-        draft.set_access(Grant { mode: 0o600 | mode & 0o444, gid, uid: None })?;
-        Ok(draft)
+        draft_like(ctx, path, self.access)
     }
 
     /// Fills `buf` from `pos` on.
@@ -144,4 +138,15 @@ fn beside(path: &Path, end: &str) -> PathBuf {
     let mut path = path.to_owned().into_os_string();
     path.push(end);
     path.into()
+}
+
+/// A draft of a file of the repository that those may read who may read what has the access `like`.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn draft_like<'fs>(ctx: &Context<'fs>, path: &Path, like: Access) -> Result<Draft<'fs>, Error> {
+    let mut draft = Draft::create(ctx.fs, path)?;
+    let Access { mode, gid, .. } = like;
+    draft.set_access(Grant { mode: 0o600 | mode & 0o444, gid, uid: None })?;
+    Ok(draft)
 }

@@ -39,7 +39,7 @@ pub use graph::{Object, Path, path, referrers};
 pub use histogram::Histogram;
 pub use history::{HistoryEntry, history};
 pub use log::{LogEntry, LogFilter, log};
-pub use owners::owners;
+pub use owners::{Owners, owners};
 pub use refs::{
     BadReference, BlobRevision, Dangling, ListBlobs, Reason, RefsFinding, RefsRequest, RefsSummary, refs,
 };

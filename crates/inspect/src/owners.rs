@@ -1,46 +1,56 @@
 use crate::Error;
+use crate::classes::Classes;
 use crate::data::DataReader;
 use crate::objects::Objects;
 use filestorage::Oid;
 use pickle::record::{ClassName, RecordScanner, Reference};
-use std::collections::BTreeSet;
-use std::sync::Arc;
 use vfs::ReadAt;
 
-/// The class of the first object that refers to each of `oids`, which are in order; `None` where none does.
+/// The classes of those that refer to some objects.
+pub struct Owners {
+    classes: Classes,
+    /// For each object that was asked for the number of a class.
+    numbers: Vec<Option<u32>>,
+}
+
+impl Owners {
+    /// The class of the first object that refers to the one at this place of those that were asked for; `None` where none does.
+    pub fn class(&self, at: usize) -> Option<String> {
+        let number = usize::try_from(self.numbers[at]?).ok()?;
+        self.classes.names().get(number).map(ToString::to_string)
+    }
+}
+
+/// Finds for each of `oids`, which are in order, the first object that refers to it.
 ///
-/// Memory: the index, about 7 bytes an object, and 16 bytes for each of `oids`.
+/// Memory: the index, about 7 bytes an object, and 8 bytes for each of `oids`.
 ///
 /// # Errors
 /// Where nothing looks like a database, and where it cannot be read.
-pub fn owners(source: &dyn ReadAt, oids: &[Oid]) -> Result<Vec<Option<Arc<str>>>, Error> {
-    let mut owners: Vec<Option<Arc<str>>> = vec![None; oids.len()];
-    let mut classes: BTreeSet<Arc<str>> = BTreeSet::new();
+pub fn owners(source: &dyn ReadAt, oids: &[Oid]) -> Result<Owners, Error> {
+    let mut owners = Owners { classes: Classes::default(), numbers: vec![None; oids.len()] };
     let objects = Objects::of(source, &mut |_| Ok(()))?;
     objects.look_at_current(
         source,
         |found: &mut Found, met| {
             let Ok(Some(bytes)) = found.reader.read(met)? else { return Ok(()) };
-            let (old_count, owned) = (found.owned.len(), &mut found.owned);
+            let mut owned = Vec::new();
             // What cannot be read is told by `refs`.
             let _ = found.scanner.scan(bytes, &mut |reference| {
                 if let Reference::Strong { oid, .. } = reference {
-                    owned.extend(oids.binary_search(&Oid::from_be_bytes(oid)).ok().map(|at| (at, None)));
+                    owned.extend(oids.binary_search(&Oid::from_be_bytes(oid)));
                 }
             });
-            if found.owned.len() > old_count {
-                let class: Arc<str> = ClassName::of_record(bytes).to_string().into();
-                found.owned[old_count..].iter_mut().for_each(|(_, owner)| *owner = Some(Arc::clone(&class)));
+            if !owned.is_empty() {
+                let number = found.classes.number(ClassName::of_record(bytes));
+                found.owned.extend(owned.into_iter().map(|at| (at, number)));
             }
             Ok(())
         },
         |found| {
-            for (at, class) in found.owned.into_iter().filter_map(|(at, class)| Some((at, class?))) {
-                let class = classes.get(&class).cloned().unwrap_or_else(|| {
-                    classes.insert(Arc::clone(&class));
-                    class
-                });
-                owners[at].get_or_insert(class);
+            let numbers = owners.classes.adopt(found.classes);
+            for (at, number) in found.owned {
+                owners.numbers[at].get_or_insert(numbers[number as usize]);
             }
             Ok(())
         },
@@ -48,10 +58,12 @@ pub fn owners(source: &dyn ReadAt, oids: &[Oid]) -> Result<Vec<Option<Arc<str>>>
     Ok(owners)
 }
 
-/// What was found in one span: which of the oids, and the class that refers to it.
+/// What was found in one span.
 #[derive(Default)]
 struct Found {
     reader: DataReader,
     scanner: RecordScanner,
-    owned: Vec<(usize, Option<Arc<str>>)>,
+    classes: Classes,
+    /// The place of each object that is referred to, and the class of what refers to it.
+    owned: Vec<(usize, u32)>,
 }

@@ -27,12 +27,9 @@ fn main() -> ExitCode {
     ExitCode::from(run(&program, &args.collect::<Vec<_>>(), &session, &mut stdout().lock(), &mut stderr()))
 }
 
-/// Where there is one processor, or one thread is asked for, that is the first one: another would do the same, later.
+/// Where one thread is asked for, that is the first one: another would do the same, later.
 fn stay_in_one_thread() {
-    let asked = std::env::var_os("RAYON_NUM_THREADS").and_then(|count| count.to_str()?.parse().ok());
-    let count = asked.filter(|count| *count > 0);
-    let count = count.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    if count == 1 {
+    if std::env::var_os("RAYON_NUM_THREADS").is_some_and(|count| count == "1") {
         // It fails where threads are at work already, which is not here.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global();
     }

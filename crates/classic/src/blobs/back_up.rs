@@ -73,7 +73,7 @@ pub(crate) fn back_up(
         origin,
         store: Store::of(repository),
         layout: blob_dir.layout(),
-        dirs: [blob_dir.clone()].into_iter().chain(blob_dir.old(ctx)?).collect(),
+        dirs: blob_dir.with_old(ctx)?,
         known: KnownLines::of(ctx.fs, lists_of(repository, &survey)),
         trust: Trust::Length,
         together: request.together,
@@ -114,10 +114,10 @@ impl BackUp<'_> {
         let named = match self.named_by_list(part, &path) {
             Ok(None) => return Ok(()),
             Ok(Some(named)) => named,
-            Err(Error::File(error)) if error.is_not_found() => self.making.named_by_records(part)?,
+            Err(Error::File(error)) if error.is_not_found() => self.named_by_records(part)?,
             Err(error @ Error::BlobList { .. }) => {
                 self.making.ctx.notice(Notice::BlobListAnew(error.to_string()));
-                self.making.named_by_records(part)?
+                self.named_by_records(part)?
             }
             Err(error) => return Err(error),
         };
@@ -127,16 +127,20 @@ impl BackUp<'_> {
         Ok(())
     }
 
+    /// A full names what older chains named; what the increments of one chain name is new each time.
+    fn named_by_records(&self, part: &Part) -> Result<Named, Error> {
+        self.making.named_by_records(part, part.name.is_full())
+    }
+
     /// What the list of a backup names, if a blob that was missing is there by now; `None` if the list may stay.
     fn named_by_list(&mut self, part: &Part, path: &Path) -> Result<Option<Named>, Error> {
-        let Making { ctx, dirs, known, .. } = &self.making;
-        let (head, counts) = read_ends(ctx.fs, path)?;
+        let making = &self.making;
+        let (head, counts) = read_ends(making.ctx.fs, path)?;
         head.expect_of(part, path)?;
         if counts.missing_count > 0 {
-            let wanted = known.all_of(path)?;
-            let is_there = |revision| dirs.iter().any(|dir| ctx.fs.meta(&dir.file(revision)).is_ok());
+            let wanted = making.known.all_of(path)?;
             let missing = wanted.iter().filter(|wanted| wanted.line.is_none()).map(|wanted| wanted.revision);
-            let (found, missing): (Vec<_>, Vec<_>) = missing.partition(|revision| is_there(*revision));
+            let (found, missing): (Vec<_>, Vec<_>) = missing.partition(|revision| making.is_there(*revision));
             if !found.is_empty() {
                 return Ok(Some(Named { wanted, unread_len: head.unread_len }));
             }

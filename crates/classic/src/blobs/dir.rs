@@ -70,16 +70,17 @@ impl BlobDir {
         BlobDir::with_layout(dir, self.layout)
     }
 
-    /// Where a pack puts what it removes, there or not: beside the directory, by whichever name the server has it.
+    /// The directory, and where a pack puts what it removes, there or not: beside it, by whichever name the server has it.
     ///
     /// # Errors
     /// When a link cannot be read.
-    pub(super) fn old(&self, ctx: &Context<'_>) -> Result<Vec<BlobDir>, Error> {
+    pub(super) fn with_old(&self, ctx: &Context<'_>) -> Result<Vec<BlobDir>, Error> {
         // Without the slash that its name may end with.
         let dir: PathBuf = self.dir.components().collect();
         let names = follow_links(ctx, &dir)?;
         let named = names.iter().filter(|name| name.file_name().is_some());
-        Ok(named.map(|name| self.at(&with_suffix(name, OLD))).collect())
+        let old = named.map(|name| self.at(&with_suffix(name, OLD)));
+        Ok([self.clone()].into_iter().chain(old).collect())
     }
 
     /// The revisions of which there is a file, in order. What a pack removes meanwhile may be among them or not.

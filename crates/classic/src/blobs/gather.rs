@@ -38,14 +38,13 @@ pub(super) fn gather(
     while let Some(boundary) = next.take() {
         match walk(ctx, &head, boundary, &mut each) {
             Ok(()) => {}
-            Err(filestorage::Error::Io(error)) => return Err(Error::of_read(error, path)),
             Err(filestorage::Error::Damage(damage)) => {
                 let last: Option<TransactionHeader> = None;
                 next = Boundary::behind(&head, damage.transaction_pos + 1, last).map_err(read_error)?;
                 let next_pos = next.as_ref().map_or(end_pos, Boundary::pos);
                 unread_len += next_pos.min(end_pos).saturating_sub(damage.transaction_pos);
             }
-            Err(error) => return Err(Error::Source { path: path.to_owned(), error }),
+            Err(error) => return Err(Error::of_source(error, path)),
         }
         ctx.interrupt.check()?;
     }
@@ -64,7 +63,7 @@ pub fn named_blobs(
     mut each: impl FnMut(Revision),
 ) -> Result<(), Error> {
     let path = Path::new("");
-    let start = Boundary::start(source).map_err(|error| Error::Source { path: path.to_owned(), error })?;
+    let start = Boundary::start(source).map_err(|error| Error::of_source(error, path))?;
     let sure = |revision, kind| {
         if kind == RecordKind::Blob {
             each(revision)

@@ -1,6 +1,5 @@
 //! A list of blobs is made: what it names is taken from what is known of it, or copied, and is durable before the list is.
 
-use super::BlobCounts;
 use super::copied::Copied;
 use super::copying::{Copying, Outcome, Trust};
 use super::dir::BlobDir;
@@ -9,13 +8,15 @@ use super::known::{KnownLines, Wanted};
 use super::list::{Entry, Head, ListWriter};
 use super::spot::Held;
 use super::store::Store;
+use super::{BlobCounts, Revision};
 use crate::repository::Survey;
+use crate::source::draft_like;
 use crate::{Context, Error, Event, Part, Phase, Repository};
 use filestorage::{BlobLayout, Boundary, Magic};
 use rayon::prelude::*;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use vfs::publish::{Batch, Draft};
+use vfs::publish::Batch;
 use vfs::{Access, Grant, Op, ReadAt};
 
 /// So many are copied before the bar moves.
@@ -63,24 +64,25 @@ pub(super) fn lists_of(repository: &Repository<'_>, survey: &Survey) -> Vec<Path
 }
 
 impl<'a> Making<'a> {
-    /// What the transactions of a backup name, and what other lists say of it.
-    pub(super) fn named_by_records(&self, part: &Part) -> Result<Named, Error> {
+    /// Whether a blob has a file in one of the directories.
+    pub(super) fn is_there(&self, revision: Revision) -> bool {
+        self.dirs.iter().any(|dir| self.ctx.fs.meta(&dir.file(revision)).is_ok())
+    }
+
+    /// What the transactions of a backup name, and what the lists of all chains say of it, if it is to be looked up there.
+    pub(super) fn named_by_records(&self, part: &Part, looks_up: bool) -> Result<Named, Error> {
         let Origin { path, bytes, .. } = self.origin;
         let start = match part.start_pos.max(Magic::LEN) {
             Magic::LEN => Boundary::start(bytes).map(Some),
             pos => Boundary::at(bytes, pos),
         };
-        let start = start.map_err(|error| match error {
-            filestorage::Error::Io(error) => Error::of_read(error, path),
-            error => Error::Source { path: path.to_owned(), error },
-        })?;
+        let start = start.map_err(|error| Error::of_source(error, path))?;
         let what = "a transaction in its middle is another one";
         let start = start.ok_or_else(|| Error::SourceChanged { path: path.to_owned(), what })?;
         let mut wanted = Vec::new();
-        let is_there = |revision| self.dirs.iter().any(|dir| self.ctx.fs.meta(&dir.file(revision)).is_ok());
         let each = |revision, kind| {
             // What is encrypted is a blob where it has a file.
-            if kind == RecordKind::Blob || is_there(revision) {
+            if kind == RecordKind::Blob || self.is_there(revision) {
                 wanted.push(Wanted { revision, line: None });
             }
         };
@@ -88,8 +90,7 @@ impl<'a> Making<'a> {
         wanted.sort_unstable_by_key(|wanted| wanted.revision);
         // A transaction can have two records of one object.
         wanted.dedup_by_key(|wanted| wanted.revision);
-        if part.name.is_full() {
-            // A full names what older chains named; what the increments of one chain name is new each time.
+        if looks_up {
             self.known.find(self.ctx, &mut wanted)?;
         }
         Ok(Named { wanted, unread_len })
@@ -110,10 +111,7 @@ impl<'a> Making<'a> {
             layout: self.layout,
             unread_len: *unread_len,
         };
-        let mut draft = Draft::create(self.ctx.fs, &path)?;
-        let Access { mode, gid, .. } = self.origin.access;
-        draft.set_access(Grant { mode: 0o600 | mode & 0o444, gid, uid: None })?;
-        let mut list = ListWriter::new(draft, head);
+        let mut list = ListWriter::new(draft_like(self.ctx, &path, self.origin.access)?, head);
         let mut copied = Copied::default();
         if !wanted.is_empty() {
             self.ctx.tell(&Event::Began { phase: Phase::CopyingBlobs, total_len: None });
@@ -177,9 +175,6 @@ impl<'a> Making<'a> {
         }
         // Also one that is there: a run that died may have made it.
         self.ctx.note_sync(vfs::publish::sync_dir(fs, dir)?, dir);
-        // Where nobody can be kept out nobody else may take a draft of ours for one of a dead run.
-        let unlocked = || format!("{}-{:x}", Store::DRAFTS, fs.unique());
-        let drafts = if self.is_locked { Store::DRAFTS.to_owned() } else { unlocked() };
-        Ok(Batch::begin(fs, self.store.dir(), &drafts, dirs, count)?)
+        Ok(Batch::begin(fs, self.store.dir(), Store::DRAFTS, self.is_locked, dirs, count)?)
     }
 }

@@ -26,6 +26,13 @@ pub struct BlobsWrong {
     pub blobs: Vec<String>,
 }
 
+impl BlobsWrong {
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.lists.is_empty() && self.blobs.is_empty()
+    }
+}
+
 /// What was mended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BlobsMended {
@@ -68,10 +75,7 @@ pub fn mend_blobs(
     let lock = repository.lock(ctx, wait)?;
     let survey = reconcile(ctx, &repository, lock.as_deref())?;
     let from = from.map(|dir| BlobDir::open(ctx, dir)).transpose()?;
-    let mut dirs: Vec<BlobDir> = from.clone().into_iter().collect();
-    if let Some(from) = &from {
-        dirs.extend(from.old(ctx)?);
-    }
+    let dirs = from.as_ref().map(|from| from.with_old(ctx)).transpose()?.unwrap_or_default();
     let (mut mended, mut lost) = (BlobsMended::default(), BTreeSet::new());
     for chain in &survey.chains {
         let parts = chain.tile().parts;
@@ -126,9 +130,9 @@ fn mend_part(
         Ok(named) => (named, false),
         Err(error @ Error::BlobList { .. }) => {
             making.ctx.notice(Notice::BlobListAnew(error.to_string()));
-            (named_anew(making, part)?, true)
+            (making.named_by_records(part, true)?, true)
         }
-        Err(Error::File(error)) if error.is_not_found() => (named_anew(making, part)?, true),
+        Err(Error::File(error)) if error.is_not_found() => (making.named_by_records(part, true)?, true),
         Err(error) => return Err(error),
     };
     let (copied, _) = making.make(part, &named, is_new)?;
@@ -143,11 +147,4 @@ fn sound_list(making: &Making<'_>, part: &Part, path: &Path) -> Result<Named, Er
     list.expect_of(part)?;
     let unread_len = list.head().unread_len;
     Ok(Named { wanted: making.known.all_of(path)?, unread_len })
-}
-
-/// What the transactions of a backup name, and what the lists of all chains say of it.
-fn named_anew(making: &Making<'_>, part: &Part) -> Result<Named, Error> {
-    let mut named = making.named_by_records(part)?;
-    making.known.find(making.ctx, &mut named.wanted)?;
-    Ok(named)
 }

@@ -141,14 +141,11 @@ impl<'a> BlobsRestore<'a> {
         ctx.note_sync(vfs::publish::sync_dir(ctx.fs, parent)?, parent);
         let access = ctx.fs.meta(dir.path()).map_err(vfs::Error::at(Op::Stat, dir.path()))?.access;
         self.lock = lock(ctx, dir.path())?;
-        // Where nobody can be kept out nobody else may take a draft of ours for one of a dead run.
-        let unlocked = || format!("{DRAFTS}-{:x}", ctx.fs.unique());
-        let drafts = self.lock.as_ref().map_or_else(unlocked, |_| DRAFTS.to_owned());
         let dirs = Grant { mode: 0o777, gid: access.gid, uid: Some(access.uid) };
         // What is there was written by ZODB, which syncs nothing: with an update all is synced at once.
         let count = usize::try_from(self.counts.count).unwrap_or(usize::MAX);
         let count = if request.update { usize::MAX } else { count };
-        let batch = Batch::begin(ctx.fs, dir.path(), &drafts, dirs, count)?;
+        let batch = Batch::begin(ctx.fs, dir.path(), DRAFTS, self.lock.is_some(), dirs, count)?;
         let store = Store::of(self.repository);
         let done = BlobsRestored::default();
         let mut run = Restoring { ctx, request, dir, access, store, batch, last: self.last, done };

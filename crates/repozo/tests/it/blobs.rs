@@ -107,6 +107,12 @@ impl Site {
         ours(&self.clock, &args!["-V", "-r", self.repository()])
     }
 
+    /// The lists of blobs in the repository, by their names.
+    fn lists(&self) -> Vec<PathBuf> {
+        let files = files_below(&self.repository()).into_iter();
+        files.filter(|file| file.extension().is_some_and(|end| end == "blobs")).collect()
+    }
+
     /// The blobs in the repository, by their names.
     fn stored(&self) -> Vec<PathBuf> {
         files_below(&self.repository().join("blobs"))
@@ -118,6 +124,12 @@ fn read(data: &Path, blobs: &Path) -> Blobs {
         panic!("a map")
     };
     found
+}
+
+/// Writes a file that may be there, and may be read-only.
+fn write_anew(file: &Path, bytes: &[u8]) {
+    std::fs::remove_file(file).unwrap();
+    std::fs::write(file, bytes).unwrap();
 }
 
 /// All files below a directory, in order.

@@ -14,7 +14,7 @@ mod at_once;
 mod backing_up;
 mod history;
 mod recovering;
-mod role;
+pub(crate) mod role;
 mod site;
 mod stopped;
 mod traced;

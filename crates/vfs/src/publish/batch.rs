@@ -43,7 +43,8 @@ impl<'fs> Batch<'fs> {
     /// Begins one of about `count` files below `base`, with a directory of drafts there, which is emptied: a run that died may
     /// have left it. What is made gets the mode and owner of `dirs`.
     ///
-    /// The caller holds the lock that every writer of such drafts holds.
+    /// `is_locked` says that the caller holds the lock that every writer of such drafts holds. Where nobody can be kept out the
+    /// directory gets a name of its own, so that nobody else takes what is in it for that of a dead run.
     ///
     /// # Errors
     /// The system's.
@@ -51,10 +52,14 @@ impl<'fs> Batch<'fs> {
         fs: &'fs dyn Fs,
         base: &Path,
         drafts: &str,
+        is_locked: bool,
         dirs: Grant,
         count: usize,
     ) -> Result<Batch<'fs>, Error> {
-        let drafts_dir = base.join(drafts);
+        let drafts_dir = base.join(match is_locked {
+            true => drafts.to_owned(),
+            false => format!("{drafts}-{:x}", fs.unique()),
+        });
         match fs.make_dir(&drafts_dir, dirs) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Batch::remove_drafts(fs, &drafts_dir)?,
@@ -207,7 +212,7 @@ mod tests {
 
     fn begin(fs: &SimFs, count: usize) -> Batch<'_> {
         let dirs = Grant { mode: 0o755, gid: 0, uid: None };
-        Batch::begin(fs, Path::new("/"), "drafts", dirs, count).unwrap()
+        Batch::begin(fs, Path::new("/"), "drafts", true, dirs, count).unwrap()
     }
 
     fn fill(fs: &SimFs, count: usize) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -268,7 +273,7 @@ mod tests {
         image.make_link(Path::new("/drafts"), Path::new("dear")).unwrap();
         let fs = SimFs::on(image);
         let dirs = Grant { mode: 0o755, gid: 0, uid: None };
-        let begun = Batch::begin(&fs, Path::new("/"), "drafts", dirs, 1);
+        let begun = Batch::begin(&fs, Path::new("/"), "drafts", true, dirs, 1);
         assert_eq!(begun.err().unwrap().path, Path::new("/drafts"));
         assert_eq!(fs.image().names(Path::new("/dear")), ["letter"]);
     }

@@ -11,12 +11,11 @@ use crate::ui::table::table;
 use crate::ui::time::{of_tid, utc};
 use classic::{BlobEntry, Repository, Revision, State, Wanted};
 use filestorage::Oid;
-use inspect::owners;
+use inspect::{Owners, owners};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 /// `repozo blobs`; the exit status.
 ///
@@ -60,7 +59,7 @@ struct Listing {
     /// The objects, in order, each once.
     oids: Vec<Oid>,
     /// The class of an object that refers to each.
-    owners: Vec<Option<Arc<str>>>,
+    owners: Owners,
 }
 
 impl Listing {
@@ -72,13 +71,13 @@ impl Listing {
         self.entries.iter().filter_map(|entry| entry.len).fold(0, u64::saturating_add)
     }
 
-    fn owner(&self, oid: Oid) -> Option<&str> {
-        self.owners[self.oids.binary_search(&oid).ok()?].as_deref()
+    fn owner(&self, oid: Oid) -> Option<String> {
+        self.owners.class(self.oids.binary_search(&oid).ok()?)
     }
 
     /// For each class of owners how many blobs and bytes; the most bytes first.
-    fn by_class(&self) -> Vec<(Option<&str>, u64, u64)> {
-        let mut classes: BTreeMap<Option<&str>, (u64, u64)> = BTreeMap::new();
+    fn by_class(&self) -> Vec<(Option<String>, u64, u64)> {
+        let mut classes: BTreeMap<Option<String>, (u64, u64)> = BTreeMap::new();
         for entry in &self.entries {
             let (count, len) = classes.entry(self.owner(entry.revision.oid)).or_default();
             *count += 1;
@@ -97,7 +96,7 @@ impl Listing {
         let limit = if args.limit == 0 { usize::MAX } else { args.limit };
         let rows = largest.iter().take(limit).map(|BlobEntry { revision: Revision { oid, tid }, len }| {
             let len = len.map_or_else(|| "missing".to_owned(), bytes);
-            let owner = one_line(self.owner(*oid).unwrap_or("."));
+            let owner = one_line(&self.owner(*oid).unwrap_or_else(|| ".".to_owned()));
             [format!("{oid}@{tid}"), of_tid(*tid, &desk.now.zone), len, owner]
         });
         writeln!(out, "{}", table(["blob", "written", "size", "of"], rows))?;
@@ -106,7 +105,7 @@ impl Listing {
             writeln!(out, "and {} more", count(more_count as u64))?;
         }
         let rows = self.by_class().into_iter().map(|(class, blobs_count, len)| {
-            [one_line(class.unwrap_or(".")), count(blobs_count), bytes(len), String::new()]
+            [one_line(class.as_deref().unwrap_or(".")), count(blobs_count), bytes(len), String::new()]
         });
         writeln!(out, "{}", table(["of", "blobs", "size", ""], rows))?;
         let missing = match self.missing_count() {
@@ -128,12 +127,13 @@ impl Listing {
                 "tid": tid.to_string(),
                 "time": utc(*tid),
                 "len": len,
-                "class": self.owner(*oid).unwrap_or("."),
+                "class": self.owner(*oid).unwrap_or_else(|| ".".to_owned()),
             });
             writeln!(out, "{}", json_line("blob", fields))?;
         }
         for (class, blobs_count, len) in self.by_class() {
-            let fields = json!({ "class": class.unwrap_or("."), "blobs": blobs_count, "len": len });
+            let fields =
+                json!({ "class": class.as_deref().unwrap_or("."), "blobs": blobs_count, "len": len });
             writeln!(out, "{}", json_line("class", fields))?;
         }
         let fields =

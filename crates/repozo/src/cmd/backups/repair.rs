@@ -20,7 +20,7 @@ pub(super) fn run(args: &RepairArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Re
     let dir = args.place.dir();
     let mut plan = plan_repair(&desk.ctx, dir)?;
     let wrong = blobs_wrong(&desk.ctx, dir, args.blobs.is_none())?;
-    let is_needed = plan.is_needed() || wrong != BlobsWrong::default();
+    let is_needed = plan.is_needed() || !wrong.is_empty();
     let mut is_done = args.apply && is_needed;
     if !args.apply && !args.json && is_needed && desk.asks() {
         write_text(&plan, false, desk, out)
@@ -36,7 +36,7 @@ pub(super) fn run(args: &RepairArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Re
     if is_done {
         let wait = Duration::from_secs(args.wait);
         plan = repair(&desk.ctx, dir, wait)?;
-        if wrong != BlobsWrong::default() {
+        if !wrong.is_empty() {
             mended = Some(mend_blobs(&desk.ctx, dir, args.blobs.as_deref(), wait)?);
         }
     }
@@ -50,8 +50,8 @@ pub(super) fn run(args: &RepairArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Re
     told.map_err(Failure::Output)?;
     // What is damaged and was not put back is damaged still.
     let is_whole = match mended {
-        Some(_) => blobs_wrong(&desk.ctx, dir, args.blobs.is_none())? == BlobsWrong::default(),
-        None => wrong == BlobsWrong::default(),
+        Some(_) => blobs_wrong(&desk.ctx, dir, args.blobs.is_none())?.is_empty(),
+        None => wrong.is_empty(),
     };
     Ok(if plan.is_needed() && !is_done || !is_whole { FOUND } else { 0 })
 }

@@ -1,4 +1,4 @@
-use super::{Site, files_below, ours, ours_with, tree};
+use super::{Site, files_below, ours, ours_with, tree, write_anew};
 use crate::common::{content, dying};
 use std::sync::atomic::Ordering;
 
@@ -10,10 +10,7 @@ fn verify_finds_whatever_is_wrong_with_a_blob_or_a_list() {
     let stored = site.stored();
     let small: Vec<_> =
         stored.iter().filter(|file| (1..200).contains(&file.metadata().unwrap().len())).collect();
-    let list = files_below(&site.repository())
-        .into_iter()
-        .find(|file| file.extension().is_some_and(|end| end == "blobs"));
-    let list = list.unwrap();
+    let list = site.lists().remove(0);
     let expect_found = |what: &str, name: &std::path::Path| {
         let ran = site.verify();
         assert_eq!(ran.status, 1, "{what}");
@@ -24,27 +21,23 @@ fn verify_finds_whatever_is_wrong_with_a_blob_or_a_list() {
         for pos in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[pos] ^= 1;
-            std::fs::remove_file(file).unwrap();
-            std::fs::write(file, &changed).unwrap();
+            write_anew(file, &changed);
             expect_found(&format!("byte {pos}"), file);
         }
         for (what, changed) in
             [("cut", &bytes[..bytes.len() - 1]), ("emptied", b""), ("longer", &[&bytes[..], b"x"].concat())]
         {
-            std::fs::remove_file(file).unwrap();
-            std::fs::write(file, changed).unwrap();
+            write_anew(file, changed);
             expect_found(what, file);
         }
-        std::fs::remove_file(file).unwrap();
-        std::fs::write(file, &bytes).unwrap();
+        write_anew(file, &bytes);
     }
     site.verify().expect_success();
     let (a, b) = (&stored[0], &stored[1]);
     let (in_a, in_b) = (content(a), content(b));
     assert_ne!(in_a, in_b);
     for (file, bytes) in [(a, &in_b), (b, &in_a)] {
-        std::fs::remove_file(file).unwrap();
-        std::fs::write(file, bytes).unwrap();
+        write_anew(file, bytes);
     }
     expect_found("swapped", a);
     std::fs::remove_file(a).unwrap();

@@ -1,6 +1,6 @@
 //! Small blobs that are put together.
 
-use super::{Blobs, Site, expect_all, files_below, ours, read};
+use super::{Blobs, Site, expect_all, files_below, ours, read, write_anew};
 use crate::common::{args, content};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,11 +26,6 @@ fn expect_restored(site: &Site, words: &[&str], expected: &Blobs) {
     let (ran, data, dir) = site.restore(words);
     ran.expect_success();
     expect_all(&read(&data, &dir), expected, &format!("{words:?}"));
-}
-
-fn write_anew(file: &Path, bytes: &[u8]) {
-    std::fs::remove_file(file).unwrap();
-    std::fs::write(file, bytes).unwrap();
 }
 
 /// Growth, undo, a pack, growth, as with a file each; there are as many containers as runs that had small blobs.

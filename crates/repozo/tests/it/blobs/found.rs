@@ -1,21 +1,9 @@
 //! What an adversary found in the first version: each was an exit 0 with blobs that were wrong, or a loss.
 
-use super::{Site, expect_all, files_below, ours, read, tree};
+use super::{Site, expect_all, files_below, ours, read, tree, write_anew};
 use crate::common::args;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
-
-fn write_anew(file: &Path, bytes: &[u8]) {
-    std::fs::remove_file(file).unwrap();
-    std::fs::write(file, bytes).unwrap();
-}
-
-fn lists(site: &Site) -> Vec<PathBuf> {
-    files_below(&site.repository())
-        .into_iter()
-        .filter(|file| file.extension().is_some_and(|e| e == "blobs"))
-        .collect()
-}
 
 /// A blob of some hundred or thousand bytes.
 fn a_small_one(files: &[PathBuf]) -> &PathBuf {
@@ -165,7 +153,7 @@ fn blobs_of_a_damaged_list_are_found_in_the_repository() {
     let site = Site::new("bushy");
     site.backup(&[]);
     let all = site.blobs();
-    let list = &lists(&site)[0];
+    let list = &site.lists()[0];
     let mut bytes = std::fs::read(list).unwrap();
     let len = bytes.len();
     bytes[len - 3] ^= 1;
@@ -192,7 +180,7 @@ fn a_good_copy_of_a_damaged_list_is_not_overwritten() {
         site.stored().into_iter().find(|file| std::fs::read(file).unwrap() == std::fs::read(victim).unwrap());
     let (stored, whole) = (stored.unwrap(), std::fs::read(victim).unwrap());
     write_anew(victim, b"rest");
-    let list = &lists(&site)[0];
+    let list = &site.lists()[0];
     let bytes = std::fs::read(list).unwrap();
     write_anew(list, &bytes[..bytes.len() - 20]);
     site.clock.pass(Duration::from_secs(60));
@@ -208,7 +196,7 @@ fn a_good_copy_of_a_damaged_list_is_not_overwritten() {
 #[test]
 fn every_verb_that_looks_tells_of_a_list_that_is_another_one_or_is_gone() {
     let site = three_backups();
-    let all = lists(&site);
+    let all = site.lists();
     let expect_told = |what: &str| {
         assert_eq!(site.verify().status, 1, "{what}");
         for verb in ["verify", "status"] {
@@ -242,7 +230,7 @@ fn a_damaged_list_with_missing_blobs_is_made_anew() {
     std::fs::remove_file(a_small_one(&there)).unwrap();
     site.clock.pass(Duration::from_secs(60));
     assert_eq!(ours(&site.clock, &site.backup_words(&[])).status, 3);
-    let list = &lists(&site)[0];
+    let list = &site.lists()[0];
     let text = std::fs::read_to_string(list).unwrap();
     let blob = text.lines().nth(1).unwrap();
     write_anew(list, text.replace(blob, &blob.replacen("0000", "0001", 1)).as_bytes());
@@ -297,7 +285,7 @@ fn old_backups_that_go_do_not_hide_what_is_wrong_for_others() {
     site.backup(&["--full"]);
     let victim = a_small_one(&site.stored()).clone();
     write_anew(&victim, &vec![0; usize::try_from(victim.metadata().unwrap().len()).unwrap()]);
-    let list = lists(&site)[0].clone();
+    let list = site.lists()[0].clone();
     let blob = victim.clone();
     // The first backup goes when its blob is opened.
     let fs = HookFs::new(move |call: &testkit::Call| {

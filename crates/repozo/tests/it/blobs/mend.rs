@@ -1,19 +1,8 @@
 //! Repairing what is wrong with lists and blobs.
 
-use super::{Blobs, Site, expect_all, files_below, ours, read};
+use super::{Blobs, Site, expect_all, files_below, ours, read, write_anew};
 use crate::common::{args, content};
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-
-fn lists(site: &Site) -> Vec<PathBuf> {
-    let files = files_below(&site.repository()).into_iter();
-    files.filter(|file| file.extension().is_some_and(|end| end == "blobs")).collect()
-}
-
-fn write_anew(file: &Path, bytes: &[u8]) {
-    std::fs::remove_file(file).unwrap();
-    std::fs::write(file, bytes).unwrap();
-}
 
 /// Two chains and an increment behind each, with the state of each chain.
 fn two_chains(words: &[&str]) -> (Site, [Blobs; 2]) {
@@ -50,7 +39,7 @@ fn expect_whole(site: &Site, states: &[Blobs; 2]) {
 #[test]
 fn lists_are_made_of_what_the_repository_has() {
     let (site, states) = two_chains(&[]);
-    let all = lists(&site);
+    let all = site.lists();
     for victims in [vec![1], vec![0, 2], vec![3]] {
         for (number, at) in victims.iter().enumerate() {
             if number == 0 {

@@ -1,5 +1,7 @@
-//! One process of `tests/oracle/live.py`.
+//! One process of `tests/oracle/live.py`, or of another script that is told what to do and says what it did.
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -7,20 +9,21 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread::JoinHandle;
 
 /// The process, and the thread that hears what it says. It ends with this value, whatever happens.
-pub(super) struct Role {
+pub(crate) struct Role {
     child: Child,
     requests: Option<ChildStdin>,
     hearing: Option<JoinHandle<()>>,
 }
 
 impl Role {
-    pub(super) fn start(
+    pub(crate) fn start(
+        script: &str,
         args: &[OsString],
         stderr: File,
         mut hear: impl FnMut(&str) + Send + 'static,
     ) -> Role {
         let mut child = Command::new(testkit::python())
-            .arg(testkit::root().join("tests/oracle/live.py"))
+            .arg(testkit::root().join("tests/oracle").join(script))
             .args(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -37,23 +40,33 @@ impl Role {
         Role { child, requests, hearing: Some(hearing) }
     }
 
-    pub(super) fn tell(&mut self, line: &str) {
+    pub(crate) fn tell(&mut self, line: &str) {
         writeln!(self.requests.as_mut().unwrap(), "{line}").unwrap();
     }
 
     /// Tells it to end, without waiting.
-    pub(super) fn dismiss(&mut self) {
+    pub(crate) fn dismiss(&mut self) {
         self.requests = None;
     }
 
     /// Waits for its end; all that it said was heard then. Whether it ended in order.
-    pub(super) fn wait(&mut self) -> bool {
+    pub(crate) fn wait(&mut self) -> bool {
         self.dismiss();
         let status = self.child.wait().unwrap();
         self.hearing.take().is_none_or(|hearing| hearing.join().is_ok()) && status.success()
     }
 
-    pub(super) fn is_running(&mut self) -> bool {
+    /// Ends it with SIGABRT: it may say then where its threads are.
+    pub(crate) fn abort(&mut self) {
+        self.dismiss();
+        if !self.is_running() {
+            return;
+        }
+        let _ = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGABRT);
+        let _ = self.child.wait();
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 }

@@ -117,7 +117,7 @@ impl Site {
                 .open(dir.path().join("logs").join(name))
                 .unwrap();
             let watch = Arc::clone(&watch);
-            Role::start(&all, log, move |line| watch.change(|seen| seen.hear(writer, line)))
+            Role::start("live.py", &all, log, move |line| watch.change(|seen| seen.hear(writer, line)))
         };
         let server = role("server", None, &args![file]);
         watch.wait("the server", |seen| seen.ready == 1);

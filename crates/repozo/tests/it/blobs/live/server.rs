@@ -1,13 +1,11 @@
 //! The process of `tests/oracle/live_blobs.py`, and what it said.
 
+use crate::common::args;
+use crate::live::role::Role;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread::JoinHandle;
 use std::time::Duration;
-use testkit::{python, root};
 
 /// Nothing that is waited for takes so long, except when it does not come.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -69,9 +67,7 @@ impl Heard {
 type Shared = Arc<(Mutex<Heard>, Condvar)>;
 
 pub(super) struct Server {
-    child: Child,
-    requests: Option<ChildStdin>,
-    hearing: Option<JoinHandle<()>>,
+    role: Role,
     heard: Shared,
     log: PathBuf,
 }
@@ -79,26 +75,14 @@ pub(super) struct Server {
 impl Server {
     /// Waits until it is there. `kind` is how clients reach the storage.
     pub(super) fn start(dir: &Path, kind: &str, seed: u64) -> Server {
-        let log = dir.join("live.log");
-        let mut child = Command::new(python())
-            .arg(root().join("tests/oracle/live_blobs.py"))
-            .args([dir.as_os_str(), kind.as_ref(), seed.to_string().as_ref()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(std::fs::File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        let requests = child.stdin.take();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let heard = Shared::default();
+        let (log, heard) = (dir.join("live.log"), Shared::default());
+        let errors = std::fs::File::create(&log).unwrap();
         let told = Arc::clone(&heard);
-        let hearing = std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                told.0.lock().unwrap().hear(&line);
-                told.1.notify_all();
-            }
+        let role = Role::start("live_blobs.py", &args![dir, kind, seed.to_string()], errors, move |line| {
+            told.0.lock().unwrap().hear(line);
+            told.1.notify_all();
         });
-        let server = Server { child, requests, hearing: Some(hearing), heard, log };
+        let server = Server { role, heard, log };
         server.wait("the server", |heard| heard.count("ready") > 0);
         server
     }
@@ -124,15 +108,12 @@ impl Server {
 
     /// Has it pack to so many seconds ago, without waiting.
     pub(super) fn pack(&mut self, seconds_ago: f64, keep_old: bool) {
-        let requests = self.requests.as_mut().unwrap();
-        writeln!(requests, "pack {seconds_ago} {}", u8::from(keep_old)).unwrap();
+        self.role.tell(&format!("pack {seconds_ago} {}", u8::from(keep_old)));
     }
 
     /// All that it said, when its clients have ended in order.
     pub(super) fn end(mut self) -> Heard {
-        self.requests = None;
-        assert!(self.child.wait().unwrap().success());
-        self.hearing.take().unwrap().join().unwrap();
+        assert!(self.role.wait(), "it ends in order");
         let heard = std::mem::take(&mut *self.heard());
         assert!(heard.errors.is_empty() && heard.count("stopped") == 1, "{:?}", heard.errors);
         heard
@@ -140,16 +121,11 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// Nothing stays behind of a test that failed, but what the process says of itself.
+    /// Of a test that failed what the process says of itself.
+    #[expect(clippy::print_stdout, reason = "what went wrong is for who looks at the test")]
     fn drop(&mut self) {
-        self.requests = None;
-        if std::thread::panicking() && self.child.try_wait().is_ok_and(|status| status.is_none()) {
-            let _ = Command::new("kill").args(["-ABRT", &self.child.id().to_string()]).status();
-        } else {
-            let _ = self.child.kill();
-        }
-        let _ = self.child.wait();
         if std::thread::panicking() {
+            self.role.abort();
             let log = std::fs::read_to_string(&self.log).unwrap_or_default();
             let tail: Vec<&str> = log.lines().rev().take(80).collect();
             println!("{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));

@@ -79,8 +79,9 @@ pub fn mend_blobs(
     let (mut mended, mut lost) = (BlobsMended::default(), BTreeSet::new());
     for chain in &survey.chains {
         let parts = chain.tile().parts;
-        let layout = layout_of(ctx, &repository, &parts);
-        let Some(layout) = from.as_ref().map(BlobDir::layout).or(layout) else { continue };
+        // A chain without any list was made without blobs, and is no worse for it.
+        let Some(layout) = layout_of(ctx, &repository, &parts) else { continue };
+        let layout = from.as_ref().map_or(layout, BlobDir::layout);
         let Some(full) = parts.first().map(|part| repository.path_of(part.name)) else { continue };
         let reader = ChainReader::new(ctx.fs, &repository, &parts);
         let access = ctx.fs.meta(&full).map_err(vfs::Error::at(Op::Stat, &full))?.access;

@@ -107,3 +107,21 @@ fn what_is_not_as_it_was_is_not_put_back() {
     assert!(status == 3 && told.contains("1 damaged or missing still"), "{told}");
     assert!(!victim.exists());
 }
+
+/// With --blobs every chain got lists, also one that was made before blobs were backed up; those named what nobody had missed.
+#[test]
+fn a_chain_that_was_made_without_blobs_gets_no_lists() {
+    let site = Site::new("bushy");
+    let plain = args!["-B", "-r", site.repository(), "-f", site.path("Data.fs")];
+    ours(&site.clock, &plain).expect_success();
+    site.zodb("pack", &["0"]);
+    site.zodb("grow", &["1", "3"]);
+    site.backup(&["--full"]);
+    let lists = site.lists();
+    assert_eq!(lists.len(), 1);
+    std::fs::remove_file(&site.stored()[0]).unwrap();
+    let (status, told) = repair(&site, &args!["--apply", "--blobs", site.path("blobs")]);
+    assert!(status == 0 && told.contains("1 blob put back"), "{told}");
+    assert_eq!(site.lists(), lists);
+    site.verify().expect_success();
+}

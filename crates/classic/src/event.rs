@@ -211,6 +211,17 @@ pub enum VerifyProblem {
     /// A list whose full backup is gone.
     #[error("{}: the full backup that it lists is missing", .0.display())]
     LoneDat(PathBuf),
+    /// A backup without its blobs, of a database that has some.
+    #[error("{} was made without --blobs; the next backup with it makes up for that", .0.display())]
+    NoBlobs(PathBuf),
+    /// A backup that names blobs that were not there when it was made.
+    #[error("{}: not there when it was made, {count} of its blobs", path.display())]
+    BlobsMissing {
+        /// The backup.
+        path: PathBuf,
+        /// How many.
+        count: u64,
+    },
     /// The joined bytes are no sound FileStorage.
     #[error("{}: {reason}", path.display())]
     Structure {

@@ -143,6 +143,8 @@ pub enum Notice {
     },
     /// A blob that a transaction names is not there.
     BlobMissing(PathBuf),
+    /// A blob that a transaction names cannot be read.
+    BlobUnreadable(String),
     /// The same, of so many others.
     MoreBlobsMissing {
         /// The blob directory.
@@ -337,8 +339,9 @@ impl fmt::Display for Notice {
                     path.display()
                 )
             }
+            Notice::BlobUnreadable(error) => write!(f, "{error}; all other blobs are backed up"),
             Notice::MoreBlobsMissing { dir, count } => {
-                write!(f, "{}: {count} more blobs are not there", dir.display())
+                write!(f, "{}: {count} more blobs are missing, unreadable or different", dir.display())
             }
             Notice::BlobNotBackedUp(path) => {
                 write!(

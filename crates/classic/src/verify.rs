@@ -4,6 +4,7 @@ mod reading;
 
 use crate::compare::check_len;
 use crate::content::{Content, check_index, check_index_end};
+use crate::inventory::chain_entry;
 use crate::part::PartStream;
 use crate::reconcile::wait_for_a_line;
 use crate::recover::hold;
@@ -22,6 +23,8 @@ pub struct VerifyRequest {
     pub repository: PathBuf,
     /// Look at sizes only.
     pub quick: bool,
+    /// The database has blobs: it is a problem if the newest chain was made without, or if some were not there then.
+    pub has_blobs: bool,
 }
 
 /// Verifies the whole repository. The observer is told every problem as it is met.
@@ -59,7 +62,7 @@ pub fn verify_files(
     goes_on: &mut dyn FnMut(&Part) -> bool,
 ) -> Result<u64, Error> {
     let repository = Repository::open(ctx.fs, dir)?;
-    let request = VerifyRequest { repository: dir.to_owned(), quick: false };
+    let request = VerifyRequest { repository: dir.to_owned(), quick: false, has_blobs: false };
     let mut run = Run { ctx, request: &request, repository: &repository, problem_count: 0 };
     ctx.tell(&Event::Began { phase: Phase::Verifying, total_len: None });
     for (full, part) in files {
@@ -118,7 +121,25 @@ impl Run<'_> {
         blobs::verify(ctx, repository, chains, None, quick, &mut |error| {
             self.problem(&VerifyProblem::File(error))
         })?;
+        if let Some(newest) = survey.chains.last().filter(|_| self.request.has_blobs) {
+            self.expect_blobs(newest)?;
+        }
         self.ctx.tell(&Event::Ended);
+        Ok(())
+    }
+
+    /// Each backup of a chain has its blobs, all that it names.
+    fn expect_blobs(&mut self, chain: &Chain) -> Result<(), Error> {
+        for backup in chain_entry(self.ctx, self.repository, chain)?.backups {
+            let path = self.repository.path_of(backup.part.name);
+            match backup.blobs.map(|blobs| blobs.missing_count) {
+                Some(0) => {}
+                Some(count) => self.problem(&VerifyProblem::BlobsMissing { path, count }),
+                // What is wrong with a list was told.
+                None if backup.problem.is_none() => self.problem(&VerifyProblem::NoBlobs(path)),
+                None => {}
+            }
+        }
         Ok(())
     }
 

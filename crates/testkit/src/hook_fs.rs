@@ -1,5 +1,6 @@
 use std::ffi::OsString;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use vfs::{Fs, Grant, Lock, LockKind, Meta, NewFile, OldFile, OsFs, ReadAt, ReadFile, Written};
@@ -20,6 +21,7 @@ impl Call {
             self.op,
             "create"
                 | "append"
+                | "share"
                 | "write_at"
                 | "cut"
                 | "set_access"
@@ -83,6 +85,12 @@ impl Fs for HookFs {
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadFile>> {
         self.ask("open", path)?;
         Ok(Box::new(HookReadFile { file: self.inner.open(path)?, fs: self.clone(), path: path.to_owned() }))
+    }
+
+    fn open_no_link(&self, path: &Path) -> io::Result<Box<dyn ReadFile>> {
+        self.ask("open", path)?;
+        let file = self.inner.open_no_link(path)?;
+        Ok(Box::new(HookReadFile { file, fs: self.clone(), path: path.to_owned() }))
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn NewFile>> {
@@ -182,6 +190,10 @@ impl ReadFile for HookReadFile {
     fn meta(&self) -> io::Result<Meta> {
         self.file.meta()
     }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.file.descriptor()
+    }
 }
 
 struct HookWritten<F: ?Sized> {
@@ -194,6 +206,11 @@ impl NewFile for HookWritten<dyn NewFile> {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.fs.ask("append", &self.path)?;
         self.file.append(bytes)
+    }
+
+    fn share(&mut self, other: &dyn ReadFile) -> io::Result<bool> {
+        self.fs.ask("share", &self.path)?;
+        self.file.share(other)
     }
 
     fn set_access(&mut self, grant: Grant) -> io::Result<bool> {

@@ -1,6 +1,7 @@
 use crate::ReadAt;
 use std::ffi::OsString;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -13,6 +14,11 @@ pub enum FileKind {
     Dir,
     /// A pipe, socket or device.
     Other,
+}
+
+/// What is said of a link where none may be.
+pub(crate) fn is_a_link() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "a link")
 }
 
 /// Mode and owner of a file.
@@ -68,6 +74,11 @@ pub trait ReadFile: ReadAt {
     /// # Errors
     /// Whatever the system says.
     fn meta(&self) -> io::Result<Meta>;
+
+    /// The descriptor, of a file that the system knows.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 }
 
 /// A file that is open for writing.
@@ -93,6 +104,16 @@ pub trait NewFile: Written {
     /// # Errors
     /// Whatever the system says; how much was written is then unknown.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Takes the content of another file into this one, which is empty: both share the blocks until one of them is written
+    /// to. Whether the file system can do that for these two; if it cannot, this one is empty still.
+    ///
+    /// # Errors
+    /// Whatever the system says where it began and did not end; how much is there is then unknown.
+    fn share(&mut self, other: &dyn ReadFile) -> io::Result<bool> {
+        let _ = other;
+        Ok(false)
+    }
 
     /// Sets owner and mode as far as this user may; whether all of it could be had.
     ///
@@ -137,6 +158,17 @@ pub trait Fs: Send + Sync {
     /// # Errors
     /// Whatever the system says; `IsADirectory` for a directory, `InvalidInput` for what is no regular file.
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadFile>>;
+
+    /// The same, of what is no link itself: who may write to a directory may not make others read what a link leads to.
+    ///
+    /// # Errors
+    /// Those of [`Fs::open`], and `InvalidInput` for a link.
+    fn open_no_link(&self, path: &Path) -> io::Result<Box<dyn ReadFile>> {
+        match self.link_target(path)? {
+            None => self.open(path),
+            Some(_) => Err(is_a_link()),
+        }
+    }
 
     /// Creates a file that must not exist yet, mode 0600.
     ///

@@ -3,6 +3,7 @@
 
 mod written;
 
+use crate::fs::is_a_link;
 use crate::{Access, FileKind, Fs, Grant, Lock, LockKind, Meta, NewFile, OldFile, ReadAt, ReadFile};
 use nix::dir::Dir;
 use nix::errno::Errno;
@@ -11,6 +12,7 @@ use nix::sys::stat::Mode;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -36,6 +38,10 @@ impl ReadFile for OsReadFile {
     fn meta(&self) -> io::Result<Meta> {
         meta_of(&again(|| self.0.metadata())?)
     }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.0.as_fd())
+    }
 }
 
 /// The open file description that carries the lock.
@@ -54,6 +60,16 @@ impl Drop for OsLock {
 impl Fs for OsFs {
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadFile>> {
         Ok(Box::new(OsReadFile(regular(open_to_read(path)?)?)))
+    }
+
+    fn open_no_link(&self, path: &Path) -> io::Result<Box<dyn ReadFile>> {
+        let flags = OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW;
+        let opened = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path);
+        let opened = opened.map_err(|error| match is_errno(&error, &[Errno::ELOOP]) {
+            true => is_a_link(),
+            false => error,
+        });
+        Ok(Box::new(OsReadFile(regular(opened?)?)))
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn NewFile>> {

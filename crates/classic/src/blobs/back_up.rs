@@ -3,13 +3,13 @@
 use super::copied::Copied;
 use super::copying::Trust;
 use super::dir::BlobDir;
-use super::known::KnownLines;
 use super::list::read_ends;
-use super::making::{Making, Named, Origin, lists_of};
+use super::making::{Ground, Making, Named, Origin};
 use super::store::Store;
 use super::{BlobCounts, Revision};
+use crate::repository::Survey;
 use crate::source::Source;
-use crate::{Context, Error, Limit, Notice, Part, Repository};
+use crate::{Chain, ChainReader, Context, Error, Limit, Notice, Part, Repository};
 use std::path::{Path, PathBuf};
 use vfs::publish::Batch;
 
@@ -23,6 +23,18 @@ pub struct BlobsSource {
     pub dir: PathBuf,
     /// Small ones are put together in a few files, instead of one each.
     pub together: bool,
+    /// When so many bytes were copied they get their names: a run that is cut off does not copy them in vain.
+    pub section_len: u64,
+}
+
+impl BlobsSource {
+    /// What is copied in a few minutes.
+    pub(super) const SECTION_LEN: u64 = 4 << 30;
+
+    /// The blobs of this directory.
+    pub fn of(dir: PathBuf, together: bool) -> BlobsSource {
+        BlobsSource { dir, together, section_len: BlobsSource::SECTION_LEN }
+    }
 }
 
 /// What became of the blobs.
@@ -66,19 +78,18 @@ pub(crate) fn back_up(
     let survey = repository.survey()?;
     let Some(chain) = survey.chain_at(&Limit::Newest) else { return Ok(BlobsBackedUp::default()) };
     let blob_dir = BlobDir::open(ctx, &request.dir)?;
-    let origin = Origin { path: &source.path, bytes: source.bytes(), access: source.access };
-    let making = Making {
+    let ground = Ground {
         ctx,
         repository,
-        origin,
-        store: Store::of(repository),
         layout: blob_dir.layout(),
         dirs: blob_dir.with_old(ctx)?,
-        known: KnownLines::of(ctx.fs, lists_of(repository, &survey)),
         trust: Trust::Length,
         together: request.together,
         is_locked,
+        section_len: request.section_len,
     };
+    let origin = Origin { path: source.path.clone(), bytes: source.bytes(), access: source.access };
+    let making = Making::of(ground, origin, &survey);
     let mut run = BackUp { making, done: BlobsBackedUp::default(), told: Told::default() };
     let tiling = chain.tile();
     if let Some(fault) = tiling.fault {
@@ -89,8 +100,17 @@ pub(crate) fn back_up(
         ctx.interrupt.check()?;
         run.part(&part)?;
     }
+    if let Some(before) = chain_before(&survey, chain) {
+        run.end_of(before, &survey)?;
+    }
     run.told.end(ctx, &request.dir);
     Ok(run.done)
+}
+
+/// The chain that was the newest one before.
+fn chain_before<'s>(survey: &'s Survey, chain: &Chain) -> Option<&'s Chain> {
+    let at = survey.chains.iter().position(|other| other.stamp() == chain.stamp())?;
+    survey.chains.get(at.checked_sub(1)?)
 }
 
 /// Removes the drafts that a run that died left. The caller holds the lock of the repository.
@@ -110,13 +130,13 @@ struct BackUp<'a> {
 impl BackUp<'_> {
     /// Makes the list of one backup, if there is none that is sound, or one with missing blobs.
     fn part(&mut self, part: &Part) -> Result<(), Error> {
-        let path = self.making.repository.blobs_path(part.name.stamp);
+        let path = self.making.ground.repository.blobs_path(part.name.stamp);
         let named = match self.named_by_list(part, &path) {
             Ok(None) => return Ok(()),
             Ok(Some(named)) => named,
             Err(Error::File(error)) if error.is_not_found() => self.named_by_records(part)?,
             Err(error @ Error::BlobList { .. }) => {
-                self.making.ctx.notice(Notice::BlobListAnew(error.to_string()));
+                self.making.ground.ctx.notice(Notice::BlobListAnew(error.to_string()));
                 self.named_by_records(part)?
             }
             Err(error) => return Err(error),
@@ -135,7 +155,7 @@ impl BackUp<'_> {
     /// What the list of a backup names, if a blob that was missing is there by now; `None` if the list may stay.
     fn named_by_list(&mut self, part: &Part, path: &Path) -> Result<Option<Named>, Error> {
         let making = &self.making;
-        let (head, counts) = read_ends(making.ctx.fs, path)?;
+        let (head, counts) = read_ends(making.ground.ctx.fs, path)?;
         head.expect_of(part, path)?;
         if counts.missing_count > 0 {
             let wanted = making.known.all_of(path)?;
@@ -150,17 +170,50 @@ impl BackUp<'_> {
         Ok(None)
     }
 
+    /// Makes the lists that a chain of others lacks that has some: its last run died before that, or was told of no blobs.
+    fn end_of(&mut self, chain: &Chain, survey: &Survey) -> Result<(), Error> {
+        let Ground { ctx, repository, .. } = self.making.ground;
+        let parts = chain.tile().parts;
+        let has_list = |part: &&Part| ctx.fs.meta(&repository.blobs_path(part.name.stamp)).is_ok();
+        let (with, without): (Vec<&Part>, Vec<&Part>) = parts.iter().partition(has_list);
+        if with.is_empty() || without.is_empty() {
+            return Ok(());
+        }
+        let reader = ChainReader::new(ctx.fs, repository, &parts);
+        let mut making = Making::of_chain(self.making.ground.clone(), chain, &reader, survey)?;
+        for part in without {
+            let named = match making.named_by_records(part, true) {
+                Ok(named) => named,
+                Err(error @ Error::Interrupted { .. }) => return Err(error),
+                // Verify tells what is wrong with it.
+                Err(_) => continue,
+            };
+            let (copied, _) = making.make(part, &named, true)?;
+            self.done.missing_count += copied.missing.len() as u64;
+            self.done.unread_len += named.unread_len;
+            self.tell(copied);
+        }
+        Ok(())
+    }
+
     fn tell(&mut self, copied: Copied) {
         self.done.copied_count += copied.count;
         self.done.copied_len += copied.len;
         self.done.differing_count += copied.differing.len() as u64;
-        copied.missing.into_iter().for_each(|revision| self.tell_missing(revision));
+        for (revision, unreadable) in copied.missing {
+            match unreadable {
+                None => self.tell_missing(revision),
+                Some(error) => {
+                    self.told.tell(self.making.ground.ctx, Notice::BlobUnreadable(error.to_string()));
+                }
+            }
+        }
         for (revisions, tell) in [
             (copied.differing, Notice::BlobDiffers as fn(PathBuf) -> Notice),
             (copied.found, Notice::BlobOfNoList),
         ] {
             let paths = revisions.into_iter().map(|revision| self.making.store.path(revision));
-            paths.for_each(|path| self.told.tell(self.making.ctx, tell(path)));
+            paths.for_each(|path| self.told.tell(self.making.ground.ctx, tell(path)));
         }
     }
 
@@ -170,15 +223,16 @@ impl BackUp<'_> {
         self.done.missing_count += counts.missing_count;
         self.done.unread_len += unread_len;
         if unread_len > 0 {
-            self.making.ctx.notice(Notice::BlobsNotKnown {
-                path: self.making.repository.path_of(part.name),
+            self.making.ground.ctx.notice(Notice::BlobsNotKnown {
+                path: self.making.ground.repository.path_of(part.name),
                 len: unread_len,
             });
         }
     }
 
     fn tell_missing(&mut self, revision: Revision) {
-        self.told.tell(self.making.ctx, Notice::BlobMissing(self.making.dirs[0].file(revision)));
+        self.told
+            .tell(self.making.ground.ctx, Notice::BlobMissing(self.making.ground.dirs[0].file(revision)));
     }
 }
 

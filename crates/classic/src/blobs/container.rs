@@ -39,7 +39,6 @@ pub(super) struct Small {
 pub(super) struct Containers<'a> {
     fs: &'a dyn Fs,
     store: &'a Store,
-    batch: &'a Batch<'a>,
     stamp: Stamp,
     gid: u32,
     filling: Option<Filling>,
@@ -57,24 +56,23 @@ struct Filling {
 }
 
 impl<'a> Containers<'a> {
-    pub(super) fn new(
-        fs: &'a dyn Fs,
-        store: &'a Store,
-        batch: &'a Batch<'a>,
-        stamp: Stamp,
-        gid: u32,
-    ) -> Containers<'a> {
-        Containers { fs, store, batch, stamp, gid, filling: None, full: Vec::new() }
+    pub(super) fn new(fs: &'a dyn Fs, store: &'a Store, stamp: Stamp, gid: u32) -> Containers<'a> {
+        Containers { fs, store, stamp, gid, filling: None, full: Vec::new() }
     }
 
     /// Puts a blob behind the others; where it will be.
     ///
     /// # Errors
     /// The system's.
-    pub(super) fn push(&mut self, revision: Revision, small: &Small) -> Result<Spot, Error> {
+    pub(super) fn push(
+        &mut self,
+        batch: &Batch<'_>,
+        revision: Revision,
+        small: &Small,
+    ) -> Result<Spot, Error> {
         let mut filling = match self.filling.take() {
             Some(filling) => filling,
-            None => self.begin()?,
+            None => self.begin(batch)?,
         };
         let spot = filling.push(revision, small)?;
         if filling.len >= LEN_LIMIT {
@@ -97,12 +95,12 @@ impl<'a> Containers<'a> {
     }
 
     /// One with a number that none has yet.
-    fn begin(&self) -> Result<Filling, Error> {
+    fn begin(&self, batch: &Batch<'_>) -> Result<Filling, Error> {
         let mut container = Container { stamp: self.stamp, number: 1 };
         while self.is_taken(container)? {
             container.number += 1;
         }
-        let draft = self.batch.create(&container.to_string())?;
+        let draft = batch.create(&container.to_string())?;
         let waiting = HEAD.as_bytes().to_vec();
         Ok(Filling { container, draft, waiting, len: HEAD.len() as u64, mode: 0o444 })
     }

@@ -1,13 +1,14 @@
 use super::Revision;
 use super::bytes::Bytes;
-use super::container::{Containers, SMALL_LEN, Small};
+use super::container::{SMALL_LEN, Small};
 use super::content::Content;
 use super::dir::{BlobDir, is_absent};
 use super::spot::{Held, Spot};
 use super::store::{Store, Stored};
-use crate::{Error, Interrupt, Stamp};
+use crate::{Error, Interrupt};
 use std::path::Path;
-use vfs::publish::Batch;
+use std::sync::atomic::{AtomicBool, Ordering};
+use vfs::publish::{Batch, BatchFile};
 use vfs::{Fs, Grant, Op, ReadFile};
 
 /// What makes sure that the repository has a blob as a list says.
@@ -31,20 +32,24 @@ pub(super) struct Copying<'a> {
     /// Small ones are put together.
     pub(super) together: bool,
     pub(super) trust: Trust,
+    /// Whether files may share their blocks, as far as was seen.
+    pub(super) shares: &'a AtomicBool,
 }
 
 /// What became of one blob.
 pub(super) enum Taken {
     /// The repository has it.
     Had(Held),
+    /// The repository has it as the blob directory does, though no list says so: a run that died copied it.
+    Kept(Held),
     /// The repository has it, though no list says so, and the blob directory does not.
     Found(Held),
     /// It is in a draft of its own, under the name of its revision.
     Copied(Held),
     /// It was read, to be put together with others.
     Read(Small),
-    /// It is in none of the directories.
-    Missing,
+    /// It is in none of the directories; or what is there cannot be read.
+    Missing(Option<vfs::Error>),
 }
 
 /// A blob, and whether the repository has another one under its oid and tid.
@@ -72,6 +77,7 @@ impl Copying<'_> {
             return self.take_read(revision, held);
         }
         let had = known.filter(|held| self.store.has(self.fs, revision, *held));
+        let mut unreadable = None;
         for dir in self.dirs {
             let from = dir.file(revision);
             // What the repository has is not opened.
@@ -80,17 +86,22 @@ impl Copying<'_> {
             {
                 return Ok(Outcome::of(Taken::Had(held)));
             }
-            match self.fs.open(&from) {
-                Ok(file) => return self.copy(&from, &*file, revision, known, had.is_some()),
-                Err(error) if is_absent(&error) => {}
-                Err(error) => return Err(vfs::Error::new(Op::Open, &from, error).into()),
+            let copied = match self.fs.open_no_link(&from) {
+                Ok(file) => self.copy(&from, &*file, revision, known, had.is_some()),
+                Err(error) if is_absent(&error) => continue,
+                Err(error) => Err(vfs::Error::new(Op::Open, &from, error).into()),
+            };
+            match copied {
+                // All others are backed up all the same.
+                Err(Error::File(error)) if error.path == from => unreadable = Some(error),
+                copied => return copied,
             }
         }
         // Where the server has lost it, what the repository has is all there is.
         let taken = match (had, known) {
             (Some(held), _) => Taken::Had(held),
-            (None, None) => self.stored(revision)?.map_or(Taken::Missing, Taken::Found),
-            (None, Some(_)) => Taken::Missing,
+            (None, None) => self.stored(revision)?.map_or(Taken::Missing(unreadable), Taken::Found),
+            (None, Some(_)) => Taken::Missing(unreadable),
         };
         Ok(Outcome::of(taken))
     }
@@ -107,12 +118,14 @@ impl Copying<'_> {
         for dir in self.dirs {
             let from = dir.file(revision);
             // One that cannot be read heals nothing, and neither does another one.
-            let Ok(file) = self.fs.open(&from) else { continue };
-            if Bytes::all(&from, &*file).read(self.interrupt, &mut |_| Ok(()))? != held.content {
-                continue;
+            let Ok(file) = self.fs.open_no_link(&from) else { continue };
+            match Bytes::all(&from, &*file).read(self.interrupt, &mut |_| Ok(())) {
+                Ok(content) if content == held.content => {}
+                Err(error @ Error::Interrupted { .. }) => return Err(error),
+                _ => continue,
             }
             let mode = file.meta().map_err(vfs::Error::at(Op::Stat, &from))?.access.mode & 0o444;
-            let content = self.draft(&Bytes::all(&from, &*file), mode, revision)?;
+            let content = self.draft(&from, &*file, mode, revision)?;
             // A container is not written into; the file of its own takes no other's place.
             let is_taken = self.stored(revision)?.is_some_and(|stored| stored.content != content);
             let spot = match held.spot {
@@ -125,12 +138,45 @@ impl Copying<'_> {
         Ok(Outcome { is_lost: true, ..Outcome::of(Taken::Had(held)) })
     }
 
-    fn draft(&self, source: &Bytes<'_>, mode: u32, revision: Revision) -> Result<Content, Error> {
+    /// Copies a blob into a draft; what that holds then.
+    fn draft(
+        &self,
+        from: &Path,
+        file: &dyn ReadFile,
+        mode: u32,
+        revision: Revision,
+    ) -> Result<Content, Error> {
         let mut draft = self.batch.create(&Store::name(revision))?;
-        let content = source.read(self.interrupt, &mut |piece| Ok(draft.append(piece)?))?;
+        let content = match self.fill(&mut draft, from, file) {
+            Ok(content) => content,
+            Err(error) => {
+                self.batch.discard(draft)?;
+                return Err(error);
+            }
+        };
         draft.set_access(Grant { mode: 0o400 | mode, gid: self.gid, uid: None })?;
         draft.finish()?;
         Ok(content)
+    }
+
+    fn fill(&self, draft: &mut BatchFile, from: &Path, file: &dyn ReadFile) -> Result<Content, Error> {
+        if !self.share(draft, file)? {
+            return Bytes::all(from, file).read(self.interrupt, &mut |piece| Ok(draft.append(piece)?));
+        }
+        // The source may have been written to since, the draft was not.
+        let path = draft.path();
+        let file = self.fs.open(path).map_err(vfs::Error::at(Op::Open, path))?;
+        Bytes::all(path, &*file).read(self.interrupt, &mut |_| Ok(()))
+    }
+
+    /// Whether the draft has the content of a file by sharing its blocks. One that cannot tells of all of them.
+    fn share(&self, draft: &mut BatchFile, file: &dyn ReadFile) -> Result<bool, Error> {
+        if !self.shares.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        let shares = draft.share(file)?;
+        self.shares.fetch_and(shares, Ordering::Relaxed);
+        Ok(shares)
     }
 
     fn copy(
@@ -142,18 +188,21 @@ impl Copying<'_> {
         differs: bool,
     ) -> Result<Outcome, Error> {
         let meta = file.meta().map_err(vfs::Error::at(Op::Stat, from))?;
-        let (mode, source) = (meta.access.mode & 0o444, Bytes::all(from, file));
+        let mode = meta.access.mode & 0o444;
         // A file of its own that was lost comes back where the lists look for it.
         let is_own = known.is_some_and(|held| held.spot == Spot::Alone) && !differs;
+        if !is_own && let Some(held) = self.kept(from, file, revision, meta.len)? {
+            return Ok(Outcome { differs, ..Outcome::of(Taken::Kept(held)) });
+        }
         if self.together && !is_own && meta.len < SMALL_LEN {
             let mut bytes = Vec::new();
-            let content = source.read(self.interrupt, &mut |piece| {
+            let content = Bytes::all(from, file).read(self.interrupt, &mut |piece| {
                 bytes.extend_from_slice(piece);
                 Ok(())
             })?;
             return Ok(Outcome { differs, ..Outcome::of(Taken::Read(Small { content, bytes, mode })) });
         }
-        let content = self.draft(&source, mode, revision)?;
+        let content = self.draft(from, file, mode, revision)?;
         let is_as_listed = is_own && known.is_some_and(|held| held.content == content);
         let stored = if is_as_listed { None } else { self.stored(revision)? };
         // What is there may be all that is left of a state: it is replaced by its like alone.
@@ -161,6 +210,22 @@ impl Copying<'_> {
         let spot = if is_other { Spot::ByHash } else { Spot::Alone };
         let taken = Taken::Copied(Held { content, spot });
         Ok(Outcome { differs: differs || is_other, ..Outcome::of(taken) })
+    }
+
+    /// What stands in the repository under the name of a blob, if it is that blob byte for byte.
+    fn kept(
+        &self,
+        from: &Path,
+        file: &dyn ReadFile,
+        revision: Revision,
+        len: u64,
+    ) -> Result<Option<Held>, Error> {
+        if self.fs.meta(&self.store.path(revision)).map_or(true, |meta| meta.len != len) {
+            return Ok(None);
+        }
+        let Some(held) = self.stored(revision)? else { return Ok(None) };
+        let content = Bytes::all(from, file).read(self.interrupt, &mut |_| Ok(()))?;
+        Ok(Some(held).filter(|held| held.content == content))
     }
 
     /// What stands in the repository under the name of a blob, whatever lists say.
@@ -173,10 +238,5 @@ impl Copying<'_> {
         };
         let content = Bytes::all(&path, &*file).read(self.interrupt, &mut |_| Ok(()))?;
         Ok(Some(Held { content, spot: Spot::Alone }))
-    }
-
-    /// Where small blobs of one list are put together.
-    pub(super) fn containers(&self, stamp: Stamp) -> Containers<'_> {
-        Containers::new(self.fs, self.store, self.batch, stamp, self.gid)
     }
 }

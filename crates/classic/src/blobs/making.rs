@@ -1,5 +1,6 @@
 //! A list of blobs is made: what it names is taken from what is known of it, or copied, and is durable before the list is.
 
+use super::container::Containers;
 use super::copied::Copied;
 use super::copying::{Copying, Outcome, Trust};
 use super::dir::BlobDir;
@@ -11,11 +12,12 @@ use super::store::Store;
 use super::{BlobCounts, Revision};
 use crate::repository::Survey;
 use crate::source::draft_like;
-use crate::{Context, Error, Event, Part, Phase, Repository};
+use crate::{Chain, ChainReader, Context, Error, Event, Part, Phase, Repository};
 use filestorage::{BlobLayout, Boundary, Magic};
 use rayon::prelude::*;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use vfs::publish::Batch;
 use vfs::{Access, Grant, Op, ReadAt};
 
@@ -24,30 +26,40 @@ const CHUNK_COUNT: usize = 512;
 
 /// Where the transactions are that name blobs.
 pub(super) struct Origin<'a> {
-    pub(super) path: &'a Path,
+    pub(super) path: PathBuf,
     pub(super) bytes: &'a dyn ReadAt,
     /// Who may read them may read the lists, too.
     pub(super) access: Access,
 }
 
-/// What is needed to make lists.
-pub(super) struct Making<'a> {
+/// What all lists of a run are made with.
+#[derive(Clone)]
+pub(super) struct Ground<'a> {
     pub(super) ctx: &'a Context<'a>,
     pub(super) repository: &'a Repository<'a>,
-    pub(super) origin: Origin<'a>,
-    pub(super) store: Store,
     /// Where blobs are looked for, in this order.
     pub(super) dirs: Vec<BlobDir>,
     /// How a blob directory of this database is laid out.
     pub(super) layout: BlobLayout,
-    /// What the lists say that there are, of all chains.
-    pub(super) known: KnownLines<'a>,
     /// What makes sure that the repository has a blob.
     pub(super) trust: Trust,
     /// Small ones are put together.
     pub(super) together: bool,
     /// Whether no other run can be at the repository.
     pub(super) is_locked: bool,
+    /// When so many bytes were copied they get their names, and are there for a next run if this one dies.
+    pub(super) section_len: u64,
+}
+
+/// What is needed to make the lists of a chain.
+pub(super) struct Making<'a> {
+    pub(super) ground: Ground<'a>,
+    origin: Origin<'a>,
+    pub(super) store: Store,
+    /// What the lists say that there are, of all chains.
+    pub(super) known: KnownLines<'a>,
+    /// Whether files may share their blocks, as far as was seen.
+    shares: AtomicBool,
 }
 
 /// The blobs of a backup.
@@ -57,28 +69,56 @@ pub(super) struct Named {
     pub(super) unread_len: u64,
 }
 
+/// Whether there was no room.
+fn is_full(error: &Error) -> bool {
+    let Error::File(error) = error else { return false };
+    matches!(error.source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
 /// The lists that there may be.
-pub(super) fn lists_of(repository: &Repository<'_>, survey: &Survey) -> Vec<PathBuf> {
+fn lists_of(repository: &Repository<'_>, survey: &Survey) -> Vec<PathBuf> {
     let names = survey.chains.iter().flat_map(|chain| &chain.files);
     names.map(|name| repository.blobs_path(name.stamp)).collect()
 }
 
 impl<'a> Making<'a> {
+    /// For a chain that is a beginning of `origin`.
+    pub(super) fn of(ground: Ground<'a>, origin: Origin<'a>, survey: &Survey) -> Making<'a> {
+        let store = Store::of(ground.repository);
+        let known = KnownLines::of(ground.ctx.fs, lists_of(ground.repository, survey));
+        Making { ground, origin, store, known, shares: AtomicBool::new(true) }
+    }
+
+    /// For a chain whose transactions `reader` has.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn of_chain(
+        ground: Ground<'a>,
+        chain: &Chain,
+        reader: &'a ChainReader<'a>,
+        survey: &Survey,
+    ) -> Result<Making<'a>, Error> {
+        let full = ground.repository.path_of(chain.full);
+        let access = ground.ctx.fs.meta(&full).map_err(vfs::Error::at(Op::Stat, &full))?.access;
+        Ok(Making::of(ground, Origin { path: full, bytes: reader, access }, survey))
+    }
+
     /// Whether a blob has a file in one of the directories.
     pub(super) fn is_there(&self, revision: Revision) -> bool {
-        self.dirs.iter().any(|dir| self.ctx.fs.meta(&dir.file(revision)).is_ok())
+        self.ground.dirs.iter().any(|dir| self.ground.ctx.fs.meta(&dir.file(revision)).is_ok())
     }
 
     /// What the transactions of a backup name, and what the lists of all chains say of it, if it is to be looked up there.
     pub(super) fn named_by_records(&self, part: &Part, looks_up: bool) -> Result<Named, Error> {
-        let Origin { path, bytes, .. } = self.origin;
+        let Origin { path, bytes, .. } = &self.origin;
         let start = match part.start_pos.max(Magic::LEN) {
-            Magic::LEN => Boundary::start(bytes).map(Some),
-            pos => Boundary::at(bytes, pos),
+            Magic::LEN => Boundary::start(*bytes).map(Some),
+            pos => Boundary::at(*bytes, pos),
         };
         let start = start.map_err(|error| Error::of_source(error, path))?;
         let what = "a transaction in its middle is another one";
-        let start = start.ok_or_else(|| Error::SourceChanged { path: path.to_owned(), what })?;
+        let start = start.ok_or_else(|| Error::SourceChanged { path: path.clone(), what })?;
         let mut wanted = Vec::new();
         let each = |revision, kind| {
             // What is encrypted is a blob where it has a file.
@@ -86,12 +126,12 @@ impl<'a> Making<'a> {
                 wanted.push(Wanted { revision, line: None });
             }
         };
-        let unread_len = gather(self.ctx, path, bytes, start, part.end_pos, each)?;
+        let unread_len = gather(self.ground.ctx, path, *bytes, start, part.end_pos, each)?;
         wanted.sort_unstable_by_key(|wanted| wanted.revision);
         // A transaction can have two records of one object.
         wanted.dedup_by_key(|wanted| wanted.revision);
         if looks_up {
-            self.known.find(self.ctx, &mut wanted)?;
+            self.known.find(self.ground.ctx, &mut wanted)?;
         }
         Ok(Named { wanted, unread_len })
     }
@@ -104,67 +144,88 @@ impl<'a> Making<'a> {
         Named { wanted, unread_len }: &Named,
         is_new: bool,
     ) -> Result<(Copied, BlobCounts), Error> {
-        let path = self.repository.blobs_path(part.name.stamp);
+        let path = self.ground.repository.blobs_path(part.name.stamp);
         let head = Head {
             start_pos: part.start_pos,
             end_pos: part.end_pos,
-            layout: self.layout,
+            layout: self.ground.layout,
             unread_len: *unread_len,
         };
-        let mut list = ListWriter::new(draft_like(self.ctx, &path, self.origin.access)?, head);
+        let mut list = ListWriter::new(draft_like(self.ground.ctx, &path, self.origin.access)?, head);
         let mut copied = Copied::default();
         if !wanted.is_empty() {
-            self.ctx.tell(&Event::Began { phase: Phase::CopyingBlobs, total_len: None });
+            self.ground.ctx.tell(&Event::Began { phase: Phase::CopyingBlobs, total_len: None });
             copied = self.copy(part, wanted, &mut list)?;
-            self.ctx.tell(&Event::Ended);
+            self.ground.ctx.tell(&Event::Ended);
         }
         let (draft, counts) = list.end()?;
         if is_new || copied.count > 0 {
             let synced = draft.publish_over()?;
-            self.ctx.note_sync(synced, self.repository.dir());
+            self.ground.ctx.note_sync(synced, self.ground.repository.dir());
         }
         Ok((copied, counts))
     }
 
     /// Writes the lines of a list, and copies those blobs that the repository does not have; all of them are durable then.
     fn copy(&mut self, part: &Part, wanted: &[Wanted], list: &mut ListWriter<'_>) -> Result<Copied, Error> {
+        let mut copied = Copied::default();
+        match self.copy_all(part, wanted, list, &mut copied) {
+            Ok(()) => Ok(copied),
+            Err(error) => {
+                if is_full(&error) {
+                    copied.withdraw(self.ground.ctx.fs, wanted, &self.store);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn copy_all(
+        &mut self,
+        part: &Part,
+        wanted: &[Wanted],
+        list: &mut ListWriter<'_>,
+        copied: &mut Copied,
+    ) -> Result<(), Error> {
         let new_count = wanted.iter().filter(|wanted| wanted.line.is_none()).count();
-        let mut batch = self.begin(new_count)?;
-        let copying = Copying {
-            fs: self.ctx.fs,
-            interrupt: self.ctx.interrupt,
-            dirs: &self.dirs,
-            store: &self.store,
-            batch: &batch,
-            gid: self.origin.access.gid,
-            together: self.together,
-            trust: self.trust,
-        };
-        let (mut copied, mut containers) = (Copied::default(), copying.containers(part.name.stamp));
-        for wanted in wanted.chunks(CHUNK_COUNT) {
-            self.ctx.interrupt.check()?;
+        let (mut batch, gid) = (self.begin(new_count)?, self.origin.access.gid);
+        let mut containers = Containers::new(self.ground.ctx.fs, &self.store, part.name.stamp, gid);
+        for lines in wanted.chunks(CHUNK_COUNT) {
+            self.ground.ctx.interrupt.check()?;
             let old_len = copied.len;
             let known: Result<Vec<Option<Held>>, Error> =
-                wanted.iter().map(|wanted| self.known.held(wanted)).collect();
-            let each = wanted.par_iter().zip(known?);
+                lines.iter().map(|wanted| self.known.held(wanted)).collect();
+            let copying = Copying {
+                fs: self.ground.ctx.fs,
+                interrupt: self.ground.ctx.interrupt,
+                dirs: &self.ground.dirs,
+                store: &self.store,
+                batch: &batch,
+                gid,
+                together: self.ground.together,
+                trust: self.ground.trust,
+                shares: &self.shares,
+            };
+            let each = lines.par_iter().zip(known?);
             let outcomes: Result<Vec<Outcome>, Error> =
                 each.map(|(wanted, known)| copying.take(wanted.revision, known)).collect();
-            for (Wanted { revision, .. }, outcome) in wanted.iter().zip(outcomes?) {
-                let held = copied.add(*revision, outcome, &mut containers)?;
+            for (Wanted { revision, .. }, outcome) in lines.iter().zip(outcomes?) {
+                let held = copied.add(*revision, outcome, &mut containers, &batch)?;
                 list.push(&Entry { revision: *revision, held })?;
+                if copied.is_section(self.ground.section_len) {
+                    copied.publish(wanted, &[], &self.store, &mut batch)?;
+                }
             }
-            self.ctx.tell(&Event::Advanced(copied.len - old_len));
+            self.ground.ctx.tell(&Event::Advanced(copied.len - old_len));
         }
-        let containers = containers.end()?;
-        let revisions = wanted.iter().map(|wanted| wanted.revision);
-        copied.publish(revisions, &containers, &self.store, &mut batch)?;
-        self.ctx.note_sync(batch.end()?, self.store.dir());
-        Ok(copied)
+        copied.publish(wanted, &containers.end()?, &self.store, &mut batch)?;
+        self.ground.ctx.note_sync(batch.end()?, self.store.dir());
+        Ok(())
     }
 
     /// A batch of so many blobs.
     fn begin(&self, count: usize) -> Result<Batch<'a>, Error> {
-        let (fs, dir) = (self.ctx.fs, self.repository.dir());
+        let (fs, dir) = (self.ground.ctx.fs, self.ground.repository.dir());
         // Who may read the repository may read what is in it, as far as each blob itself says.
         let access = fs.meta(dir).map_err(vfs::Error::at(Op::Stat, dir))?.access;
         let dirs = Grant { mode: access.mode & 0o777, gid: access.gid, uid: None };
@@ -174,7 +235,7 @@ impl<'a> Making<'a> {
             Err(error) => return Err(vfs::Error::new(Op::MakeDir, self.store.dir(), error).into()),
         }
         // Also one that is there: a run that died may have made it.
-        self.ctx.note_sync(vfs::publish::sync_dir(fs, dir)?, dir);
-        Ok(Batch::begin(fs, self.store.dir(), Store::DRAFTS, self.is_locked, dirs, count)?)
+        self.ground.ctx.note_sync(vfs::publish::sync_dir(fs, dir)?, dir);
+        Ok(Batch::begin(fs, self.store.dir(), Store::DRAFTS, self.ground.is_locked, dirs, count)?)
     }
 }

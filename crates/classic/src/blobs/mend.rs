@@ -1,21 +1,18 @@
 //! Mending what is wrong with lists and blobs: a list is made of the transactions of its backup and of what the repository has,
 //! and a damaged blob is taken from a blob directory that has it as it was.
 
-use super::Revision;
 use super::copying::Trust;
 use super::dir::BlobDir;
-use super::known::KnownLines;
 use super::list::ListReader;
-use super::making::{Making, Named, Origin, lists_of};
-use super::store::Store;
+use super::making::{Ground, Making, Named};
 use super::verify::verify;
+use super::{BlobsSource, Revision};
 use crate::reconcile::reconcile;
 use crate::{ChainReader, Context, Error, Notice, Part, Repository};
 use filestorage::BlobLayout;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use vfs::Op;
 
 /// What is wrong with the blobs of a repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,22 +78,18 @@ pub fn mend_blobs(
         let parts = chain.tile().parts;
         // A chain without any list was made without blobs, and is no worse for it.
         let Some(layout) = layout_of(ctx, &repository, &parts) else { continue };
-        let layout = from.as_ref().map_or(layout, BlobDir::layout);
-        let Some(full) = parts.first().map(|part| repository.path_of(part.name)) else { continue };
         let reader = ChainReader::new(ctx.fs, &repository, &parts);
-        let access = ctx.fs.meta(&full).map_err(vfs::Error::at(Op::Stat, &full))?.access;
-        let mut making = Making {
+        let ground = Ground {
             ctx,
             repository: &repository,
-            origin: Origin { path: &full, bytes: &reader, access },
-            store: Store::of(&repository),
             dirs: dirs.clone(),
-            layout,
-            known: KnownLines::of(ctx.fs, lists_of(&repository, &survey)),
+            layout: from.as_ref().map_or(layout, BlobDir::layout),
             trust: if from.is_some() { Trust::Hash } else { Trust::Length },
             together: false,
             is_locked: lock.is_some(),
+            section_len: BlobsSource::SECTION_LEN,
         };
+        let mut making = Making::of_chain(ground, chain, &reader, &survey)?;
         for part in &parts {
             ctx.interrupt.check()?;
             mend_part(&mut making, part, &mut mended, &mut lost)?;
@@ -124,13 +117,13 @@ fn mend_part(
     mended: &mut BlobsMended,
     lost: &mut BTreeSet<Revision>,
 ) -> Result<(), Error> {
-    let path = making.repository.blobs_path(part.name.stamp);
+    let path = making.ground.repository.blobs_path(part.name.stamp);
     let (named, is_new) = match sound_list(making, part, &path) {
         // Nothing can be put back.
-        Ok(_) if making.trust == Trust::Length => return Ok(()),
+        Ok(_) if making.ground.trust == Trust::Length => return Ok(()),
         Ok(named) => (named, false),
         Err(error @ Error::BlobList { .. }) => {
-            making.ctx.notice(Notice::BlobListAnew(error.to_string()));
+            making.ground.ctx.notice(Notice::BlobListAnew(error.to_string()));
             (making.named_by_records(part, true)?, true)
         }
         Err(Error::File(error)) if error.is_not_found() => (making.named_by_records(part, true)?, true),
@@ -139,12 +132,12 @@ fn mend_part(
     let (copied, _) = making.make(part, &named, is_new)?;
     mended.lists_count += u64::from(is_new);
     mended.healed_count += copied.count;
-    lost.extend(copied.lost.iter().chain(&copied.missing));
+    lost.extend(copied.missing.iter().map(|(revision, _)| revision).chain(&copied.lost));
     Ok(())
 }
 
 fn sound_list(making: &Making<'_>, part: &Part, path: &Path) -> Result<Named, Error> {
-    let list = ListReader::open(making.ctx.fs, path)?;
+    let list = ListReader::open(making.ground.ctx.fs, path)?;
     list.expect_of(part)?;
     let unread_len = list.head().unread_len;
     Ok(Named { wanted: making.known.all_of(path)?, unread_len })

@@ -163,7 +163,11 @@ impl Given {
         let action = match mode {
             Id::Backup => Action::Backup(self.backup(repository)?),
             Id::Recover => Action::Recover(self.recover(repository)?, self.output.clone().map(PathBuf::from)),
-            _ => Action::Verify(VerifyRequest { repository, quick: self.quick_flag()? }),
+            _ => Action::Verify(VerifyRequest {
+                repository,
+                quick: self.quick_flag()?,
+                has_blobs: self.blobs.is_some(),
+            }),
         };
         Ok(Invocation { action, verbose: self.has(Id::Verbose), ignored: self.ignored(mode) })
     }
@@ -184,7 +188,7 @@ impl Given {
             blobs: self
                 .blobs
                 .clone()
-                .map(|dir| BlobsSource { dir: blob_dir(dir.into()), together: self.has(Id::Containers) }),
+                .map(|dir| BlobsSource::of(blob_dir(dir.into()), self.has(Id::Containers))),
         })
     }
 

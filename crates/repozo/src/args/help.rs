@@ -67,6 +67,8 @@ For -R / --recover:
 For -V / --verify:
 
     -Q / --quick         Compare sizes only.
+    --blobs=DIR          The database has blobs: it is a problem if the newest full
+                         backup or those that build on it were made without them.
 
 Exit status: 0 done or nothing to do, 1 failed, 128+N stopped by signal N.
 

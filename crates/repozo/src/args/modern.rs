@@ -251,6 +251,8 @@ pub fn parse(args: &[OsString], surroundings: &Surroundings<'_>) -> Result<Moder
             }
         }
         Verb::Status(args) => args.complete(&profile),
+        Verb::Verify(args) => args.blobs = args.blobs.take().or(profile.blobs),
+        Verb::Drill(args) => args.blobs = args.blobs.take().or(profile.blobs),
         _ => {}
     }
     Ok(modern)

@@ -3,6 +3,7 @@
 mod broken;
 mod containers;
 mod cut_off;
+mod expected;
 mod extra;
 mod found;
 mod histories;
@@ -10,7 +11,10 @@ mod live;
 mod mend;
 mod missing;
 mod orphans;
+mod reflink;
+mod sections;
 mod shown;
+mod unreadable;
 mod walk;
 
 use crate::common::{args, content, ours, ours_with};

@@ -33,7 +33,7 @@ use std::io::Write;
 /// Whether a test may run: nothing hinders it. Where it must run, a hindrance fails it; elsewhere it is said on
 /// standard error, past the test harness, which keeps what passing tests print to itself.
 #[track_caller]
-fn allowed(hindrance: Option<String>, test: &str, requiring: &str, advice: &str) -> bool {
+pub(crate) fn allowed(hindrance: Option<String>, test: &str, requiring: &str, advice: &str) -> bool {
     let Some(hindrance) = hindrance else { return true };
     let required = [requiring, "CI"].into_iter().find(|name| setting::<String>(name).is_some());
     if let Some(required) = required {

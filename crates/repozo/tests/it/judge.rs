@@ -12,6 +12,7 @@
 //! | g | every backup that was acknowledged with its blobs restores with each of them, byte for byte; no database is restored before its blobs |
 
 pub(crate) mod blobs;
+mod sections;
 pub(crate) mod truth;
 
 use crate::common::{args, ours_with};
@@ -119,9 +120,15 @@ impl Site<'_> {
         ours_with(self.fs, self.clock, &words)
     }
 
+    /// With `c` among the flags small blobs come into containers, and with `s` each blob gets its name at once, as
+    /// gigabytes of them do.
     pub(crate) fn backup(&self, flags: &str) -> Ran {
-        let words = args![format!("-B{flags}"), "-r", self.repository, "-f", self.file];
-        self.run(words.to_vec(), self.blobs)
+        if flags.contains('s') {
+            return sections::back_up(self, flags);
+        }
+        let (short, together) = (flags.replace('c', ""), flags.contains('c').then_some("--containers"));
+        let words = args![format!("-B{short}"), "-r", self.repository, "-f", self.file];
+        self.run(words.into_iter().chain(together.map(OsString::from)).collect(), self.blobs)
     }
 
     /// Blobs are restored beside the database.

@@ -1,8 +1,9 @@
 use super::again;
-use crate::{Grant, NewFile, OldFile, Written};
+use crate::{Grant, NewFile, OldFile, ReadFile, Written};
 use nix::errno::Errno;
 use std::fs::{File, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 
 /// An open file, and how much of what is written to it the disk was told to begin with.
@@ -64,6 +65,18 @@ impl NewFile for OsWritten {
         self.put(bytes, |mut file, piece, _| file.write_all(piece))
     }
 
+    fn share(&mut self, other: &dyn ReadFile) -> io::Result<bool> {
+        if other.descriptor().is_some_and(|other| share(&self.file, other)) {
+            self.file.seek(SeekFrom::End(0))?;
+            return Ok(true);
+        }
+        // It can fail in its middle.
+        if self.file.metadata()?.len() > 0 {
+            self.file.set_len(0)?;
+        }
+        Ok(false)
+    }
+
     fn set_access(&mut self, grant: Grant) -> io::Result<bool> {
         let mut mode = grant.mode;
         let mut granted = true;
@@ -94,6 +107,18 @@ impl OldFile for OsWritten {
     fn cut(&mut self, len: u64) -> io::Result<()> {
         again(|| self.file.set_len(len))
     }
+}
+
+/// Whether the file has the content of another one now. Why not does not matter: the copy that is made instead meets whatever
+/// is wrong with either of them.
+#[cfg(target_os = "linux")]
+fn share(file: &File, other: BorrowedFd<'_>) -> bool {
+    rustix::fs::ioctl_ficlone(file, other).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn share(_file: &File, _other: BorrowedFd<'_>) -> bool {
+    false
 }
 
 /// On Linux the advice that pages are not needed starts writing the dirty ones, and drops only clean ones.

@@ -11,7 +11,7 @@
 
 use super::dirs::Dirs;
 use super::{Synced, parent_dir, remove};
-use crate::{Error, Fs, Grant, NewFile, Op};
+use crate::{Error, Fs, Grant, NewFile, Op, ReadFile};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -104,6 +104,16 @@ impl<'fs> Batch<'fs> {
         Ok(BatchFile { file, path, syncs: self.syncs_each })
     }
 
+    /// Removes a draft that is not to get a name.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn discard(&self, draft: BatchFile) -> Result<(), Error> {
+        let BatchFile { file, path, .. } = draft;
+        file.close().map_err(Error::at(Op::Close, &path))?;
+        remove(self.fs, &path).map(|_| ())
+    }
+
     /// Makes the content of these drafts durable, which are finished.
     ///
     /// # Errors
@@ -181,6 +191,20 @@ impl BatchFile {
     /// The system's.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.file.append(bytes).map_err(Error::at(Op::Write, &self.path))
+    }
+
+    /// Takes the content of another file into this one, which is empty, with the blocks it stands in; whether the file system
+    /// can.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn share(&mut self, other: &dyn ReadFile) -> Result<bool, Error> {
+        self.file.share(other).map_err(Error::at(Op::Write, &self.path))
+    }
+
+    /// Where it is until it has its name.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Sets mode and owner as far as this user may; whether all of it could be had.

@@ -118,7 +118,7 @@ fn new_options_leave_pythons_prefixes_alone() {
     assert_eq!(backup("-B -r r -f f --wa=5").wait, Duration::from_secs(5));
     assert!(backup("-B -r r -f f --fo").force);
     assert!(matches!(parsed("--b -r r -f f").unwrap().action, Action::Backup(_)));
-    let blobs = |together| Some(BlobsSource { dir: PathBuf::from("d"), together });
+    let blobs = |together| Some(BlobsSource::of(PathBuf::from("d"), together));
     assert_eq!(backup("-B -r r -f f --bl d").blobs, blobs(false));
     assert_eq!(backup("-B -r r -f f --blobs d --containers").blobs, blobs(true));
     assert!(matches!(

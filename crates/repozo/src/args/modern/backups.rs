@@ -145,6 +145,9 @@ pub struct StatusArgs {
     /// It is a problem if what is not backed up, or without --file the newest backup, is older than TIME, as 26h.
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub max_age: Option<Duration>,
+    /// The database has blobs, in this directory: it is a problem if the newest chain was made without.
+    #[arg(long, value_name = "DIR")]
+    pub blobs: Option<PathBuf>,
     /// For a program that watches.
     #[arg(long, conflicts_with = "json")]
     pub format: Option<StatusFormat>,
@@ -177,6 +180,9 @@ pub struct DrillArgs {
     /// Restore into a new directory in DIR, which needs room for the database; it is removed at the end.
     #[arg(long, value_name = "DIR")]
     pub scratch: PathBuf,
+    /// The database has blobs, in this directory: a state without them does not pass.
+    #[arg(long, value_name = "DIR")]
+    pub blobs: Option<PathBuf>,
     /// Also open it with ZODB, as this Python has it: nothing of this program takes part in that.
     #[arg(long, value_name = "PYTHON")]
     pub python: Option<PathBuf>,
@@ -211,6 +217,9 @@ pub struct VerifyArgs {
     /// So much of the bytes of all backups, those first that were not verified for the longest time.
     #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
     pub sample: Option<f64>,
+    /// The database has blobs, in this directory: it is a problem if the newest chain was made without, or if one was not there.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["at", "sample", "max_duration"])]
+    pub blobs: Option<PathBuf>,
     /// Begin no further file after so long, as 30m or 2h; the next time it goes on with the others.
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub max_duration: Option<Duration>,
@@ -249,6 +258,9 @@ pub struct ForgetArgs {
     /// Keep all with this tag; may be given several times.
     #[arg(long, value_name = "TAG")]
     pub keep_tag: Vec<String>,
+    /// The database has blobs, in this directory: nothing goes for a backup that was made without.
+    #[arg(long, value_name = "DIR")]
+    pub blobs: Option<PathBuf>,
     /// Whether any rule was given, be it one that keeps nothing.
     #[arg(skip)]
     pub has_rule: bool,
@@ -331,6 +343,7 @@ impl ForgetArgs {
             self.keep_tag.clone_from(&profile.keep_tag);
             self.has_rule = true;
         }
+        self.blobs = self.blobs.take().or_else(|| profile.blobs.clone());
         self.wait = if self.wait == 0 { profile.wait } else { self.wait };
     }
 }
@@ -338,6 +351,7 @@ impl ForgetArgs {
 impl StatusArgs {
     /// Takes from a profile what was not given.
     pub fn complete(&mut self, profile: &Profile) {
+        self.blobs = self.blobs.take().or_else(|| profile.blobs.clone());
         self.file = self.file.take().or_else(|| profile.source.clone());
         self.max_age = self.max_age.or_else(|| length_of(profile.max_age.as_ref()));
     }

@@ -58,7 +58,7 @@ fn make(args: &BackupArgs, desk: &Desk<'_>) -> Result<Done, Failure> {
         quick: args.quick.then(QuickCheck::default),
         gzip: args.gzip,
         wait: Duration::from_secs(args.wait),
-        blobs: args.blobs.clone().map(|dir| BlobsSource { dir: blob_dir(dir), together: args.containers }),
+        blobs: args.blobs.clone().map(|dir| BlobsSource::of(blob_dir(dir), args.containers)),
         ..BackupRequest::default()
     };
     let watching = Watching { observer: desk.ctx.observer, seen: Mutex::default() };
@@ -124,7 +124,8 @@ impl Done {
             clippy::cast_sign_loss,
             reason = "a rate for people"
         )]
-        let rate = (part.len() as f64 / seconds.max(0.001)) as u64;
+        let rate = ((part.len() + self.blobs.map_or(0, |blobs| blobs.copied_len)) as f64 / seconds.max(0.001))
+            as u64;
         one_line(&format!(
             "{}: {}, {}, in {seconds:.1} s ({}/s); {}",
             part.name,

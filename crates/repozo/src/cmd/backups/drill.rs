@@ -65,7 +65,11 @@ fn drill(args: &DrillArgs, desk: &Desk<'_>, found: &mut Found, out: &mut dyn Wri
         blobs: Some(BlobsRequest { dir: blobs.clone(), update: false, quick: false, prune_extra: false }),
     };
     let mut restored = restore(&desk.ctx, &request, &target);
-    if matches!(&restored, Err(Error::NoBlobs { path }) if !had_blobs_before(args, desk, path)?) {
+    let has_none = match &restored {
+        Err(Error::NoBlobs { path }) => args.blobs.is_none() && !had_blobs_before(args, desk, path)?,
+        _ => false,
+    };
+    if has_none {
         request.blobs = None;
         restored = restore(&desk.ctx, &request, &target);
     }

@@ -25,7 +25,11 @@ use std::time::Duration;
 /// Where the policy keeps nothing, another run is at work, or a file cannot be removed.
 pub(super) fn run(args: &ForgetArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Result<u8, Failure> {
     let (dir, policy) = (args.place.dir(), policy(args));
-    let mut wrong = problems::wrong_files(&inventory(&desk.ctx, dir)?, &Notes::load(desk, dir));
+    let found = inventory(&desk.ctx, dir)?;
+    let mut wrong = problems::wrong_files(&found, &Notes::load(desk, dir));
+    if args.blobs.is_some() {
+        wrong.extend(problems::without_blobs(&found));
+    }
     let mut fates = plan_forget(&desk.ctx, dir, &policy, &wrong)?;
     let removed_count = removed(&fates).count() as u64;
     let is_asked = !args.apply && !args.json && removed_count > 0 && desk.asks();

@@ -78,6 +78,7 @@ fn forget_args(profile: &Profile, place: RepositoryArgs, json: bool) -> ForgetAr
         keep_yearly: None,
         keep_within: None,
         keep_tag: Vec::new(),
+        blobs: None,
         has_rule: false,
         apply: true,
         wait: 0,
@@ -88,7 +89,8 @@ fn forget_args(profile: &Profile, place: RepositoryArgs, json: bool) -> ForgetAr
 }
 
 fn status_args(profile: &Profile, place: RepositoryArgs, json: bool) -> StatusArgs {
-    let mut args = StatusArgs { place, file: None, max_age: None, format: None, html: None, json };
+    let mut args =
+        StatusArgs { place, file: None, max_age: None, blobs: None, format: None, html: None, json };
     args.complete(profile);
     args
 }

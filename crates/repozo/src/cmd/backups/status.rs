@@ -69,7 +69,7 @@ fn facts(args: &StatusArgs, desk: &Desk<'_>) -> Result<Facts, Failure> {
         }
         None => None,
     };
-    Ok(Facts::of(found, &notes, behind, args.max_age, &desk.now))
+    Ok(Facts::of(found, &notes, behind, args.max_age, args.blobs.is_some(), &desk.now))
 }
 
 fn as_text(facts: &Facts, desk: &Desk<'_>) -> String {

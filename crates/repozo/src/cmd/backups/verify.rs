@@ -52,7 +52,11 @@ pub(super) fn run(args: &VerifyArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Re
 
 /// All chains, joined; each problem is told as it is met.
 fn all(args: &VerifyArgs, ctx: &Context<'_>) -> Result<(), Error> {
-    let request = VerifyRequest { repository: args.place.dir().to_owned(), quick: args.quick };
+    let request = VerifyRequest {
+        repository: args.place.dir().to_owned(),
+        quick: args.quick,
+        has_blobs: args.blobs.is_some(),
+    };
     match verify(ctx, &request) {
         Err(Error::Problems { .. }) => Ok(()),
         other => other,

@@ -48,7 +48,8 @@ fn name_of(below: &Path) -> String {
 /// The blobs of `dir` that lines name which end in `told`. Nothing else is said.
 #[track_caller]
 fn told(stderr: &str, dir: &Path, told: &str) -> BTreeSet<String> {
-    let lines = stderr.lines().filter(|line| !line.ends_with(" more blobs are not there"));
+    let lines =
+        stderr.lines().filter(|line| !line.ends_with(" more blobs are missing, unreadable or different"));
     let name = |line: &str| {
         let path = line.strip_prefix("warning: ").and_then(|line| line.strip_suffix(told));
         let below = path.and_then(|path| Path::new(path).strip_prefix(dir).ok());

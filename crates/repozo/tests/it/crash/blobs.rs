@@ -32,10 +32,15 @@ const fn many(name: &'static str, begin: fn(&mut World), deed: Deed) -> Story {
 }
 
 /// All of them.
-pub(super) const STORIES: [Story; 14] = [
+pub(super) const STORIES: [Story; 19] = [
     few("blobs: first full", |_| {}, Deed::Backup("")),
     many("blobs: first full of many", World::grow_by_many_blobs, Deed::Backup("z")),
     few("blobs: incremental -Q", World::chain_and_growth, Deed::Backup("Q")),
+    many("blobs: first full of many, in sections", World::grow_by_many_blobs, Deed::Backup("s")),
+    few("blobs: incremental in sections", World::chain_and_growth, Deed::Backup("Qs")),
+    many("blobs: first full of many, into a container", World::grow_by_many_blobs, Deed::Backup("c")),
+    few("blobs: incremental into a container", World::chain_in_containers, Deed::Backup("Qc")),
+    few("blobs: forget containers", World::chains_in_containers, Deed::Forget),
     many("blobs: incremental of many", World::chain_and_many_blobs, Deed::Backup("")),
     few("blobs: full -F behind a chain that shares them", World::chain_and_growth, Deed::Backup("F")),
     few("blobs: full -F -k over a chain that shares them", World::chain_and_growth, Deed::Backup("Fk")),
@@ -104,6 +109,27 @@ impl World {
         }
         self.states.push(state);
         self.put_database();
+        self.pass(60);
+    }
+
+    /// A chain whose small blobs are in containers, and growth.
+    fn chain_in_containers(&mut self) {
+        self.backup("Fc");
+        self.pass(60);
+        self.commit_blobs(2);
+        self.grow();
+    }
+
+    /// Two chains; each needs a container of its own, and the second those of the first in part.
+    fn chains_in_containers(&mut self) {
+        self.chain_in_containers();
+        self.backup("Qc");
+        let packed_count = self.database.count() - 1;
+        self.database.pack(packed_count);
+        self.commit_blobs(3);
+        self.grow();
+        self.pass(60);
+        self.backup("Fc");
         self.pass(60);
     }
 

@@ -2,7 +2,7 @@ use super::super::notes::Notes;
 use super::super::problems;
 use super::super::timeline::moments;
 use crate::args::moment::Now;
-use crate::ui::figures::{count_of, length_of_time};
+use crate::ui::figures::length_of_time;
 use classic::{BlobCounts, ChainEntry, Inventory, Lag, Stamp};
 use filestorage::Tid;
 use jiff::Timestamp;
@@ -46,6 +46,7 @@ impl Facts {
         notes: &Notes,
         lag: Option<Lag>,
         max_age: Option<Duration>,
+        has_blobs: bool,
         now: &Now,
     ) -> Facts {
         let newest = found.newest();
@@ -69,7 +70,7 @@ impl Facts {
             problems: problems(&found, notes, now),
             moments: moments(&found),
         };
-        facts.problems.extend(blob_problems(&found));
+        facts.problems.extend(problems::of_blobs(&found, has_blobs));
         let times = [last_stamp.and_then(|stamp| stamp.time()), last_tid.and_then(time_of)];
         if times.into_iter().flatten().any(|time| time > latest_possible(now)) {
             facts.problems.push("the newest backup is of the future: a clock was wrong".to_owned());
@@ -82,27 +83,6 @@ impl Facts {
         }
         facts
     }
-}
-
-/// What is wrong with the blobs of the newest chain, where any are backed up.
-fn blob_problems(found: &Inventory) -> Vec<String> {
-    let Some(newest) = found.chains.last().filter(|_| found.backups().any(|backup| backup.blobs.is_some()))
-    else {
-        return Vec::new();
-    };
-    let mut problems = Vec::new();
-    let without_count = newest.backups.iter().filter(|backup| backup.blobs.is_none()).count();
-    // Somebody left --blobs out; the next backup with them makes up for it.
-    if without_count > 0 {
-        let backups = count_of(without_count as u64, "backup", "backups");
-        problems.push(format!("{backups} of the newest chain made without blobs"));
-    }
-    let missing_count = newest.blobs().map_or(0, |blobs| blobs.missing_count);
-    if missing_count > 0 {
-        let blobs = count_of(missing_count, "blob", "blobs");
-        problems.push(format!("{blobs} of the newest chain not there when backed up"));
-    }
-    problems
 }
 
 /// How long there has been something that would be lost. With the live database at hand: the age of the first transaction

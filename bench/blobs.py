@@ -96,7 +96,7 @@ class BlobRows:
 
     def first(self, *flags):
         def words(who):
-            blob_dir, scratch = self.blob_dir(), self.place.scratch()
+            blob_dir, scratch = self.blob_dir(), self.place.scratch(keeps_old=True)
             if who == 'ours':
                 return [*self.place.ours, 'backup', '-r', scratch, *flags, '--blobs', blob_dir,
                         os.path.join(self.database(), 'Data.fs')]
@@ -123,7 +123,7 @@ class BlobRows:
 
     def restore(self, *flags):
         def words(who):
-            repository, scratch = self.backed_up(*flags), self.place.scratch()
+            repository, scratch = self.backed_up(*flags), self.place.scratch(keeps_old=True)
             if who == 'ours':
                 return [*self.place.ours, 'restore', '-r', repository, '-o', os.path.join(scratch, 'Data.fs'),
                         '--blobs', os.path.join(scratch, 'blobs')]
@@ -139,18 +139,16 @@ class BlobRows:
 
     def all(self):
         blobs = '%d blobs of %d KB' % (self.count, BLOB_LEN // 1000)
-        written_len = self.count * BLOB_LEN
         first, more = ', and `cp -a` and `sync`', ', and `rsync -a --link-dest`'
         once = dict(takes_python_minutes=True)
+        twice = dict(takes_minutes=True, written_len=self.count * BLOB_LEN)
         return [
-            Row('first `backup --blobs`, ' + blobs + first, self.first(), wanted=1, written_len=written_len, **once),
-            Row('the same with `--containers`', self.first('--containers'), written_len=written_len, **once),
+            Row('first `backup --blobs`, ' + blobs + first, self.first(), wanted=1, **twice),
+            Row('the same with `--containers`', self.first('--containers'), **twice),
             Row('`backup --quick --blobs`, %d new ones%s' % (NEW_COUNT, more), self.grow(), wanted=50, **once),
             Row('the same with `--containers`', self.grow('--containers'), **once),
-            Row('`restore --blobs`' + first, self.restore(), self.restored, wanted=1, written_len=written_len,
-                **once),
-            Row('the same out of containers', self.restore('--containers'), self.restored, written_len=written_len,
-                **once),
+            Row('`restore --blobs`' + first, self.restore(), self.restored, wanted=1, **twice),
+            Row('the same out of containers', self.restore('--containers'), self.restored, **twice),
         ]
 
 

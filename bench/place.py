@@ -104,12 +104,25 @@ class Place:
     def words(self, who):
         return self.ours if who == 'ours' else self.python
 
-    def scratch(self):
-        """An empty directory for one run."""
+    def scratch(self, keeps_old=False):
+        """An empty directory for one run. That of the run before goes, now or with `sweep`."""
         path = self.path('scratch')
+        if keeps_old and os.path.exists(path):
+            os.rename(path, '%s-%d' % (path, time.monotonic_ns()))
         shutil.rmtree(path, ignore_errors=True)
         os.mkdir(path)
         return path
+
+    def sweep(self):
+        """Removes what runs left. Where many inodes were deleted ext4 looks for others, at the cost of whoever creates files, until
+        the disk has it and a minute has passed.
+        """
+        old = [name for name in os.listdir(self.work) if name.startswith('scratch-')]
+        for name in old:
+            shutil.rmtree(self.path(name))
+        for seconds in (45, 30) if old else ():
+            os.sync()
+            time.sleep(seconds)
 
 
 def clone(repository, target):

@@ -28,6 +28,8 @@ class Row:
     written_len: int = 0
     # Whether Python's program runs once only, and nothing but its time is measured.
     takes_python_minutes: bool = False
+    # Whether both take minutes: neither is run before the rounds, and what they move is not counted.
+    takes_minutes: bool = False
 
 
 class Rows:

@@ -14,6 +14,7 @@ def run_rows(rows, place, rounds, line):
         cells = run_row(row, place, rounds)
         results.append((row, cells))
         print(' | '.join(line(row, cells)), flush=True)
+        place.sweep()
     return results
 
 
@@ -23,6 +24,8 @@ def run_row(row, place, rounds):
              if who == 'ours' or not row.is_ours_alone}
     for number in range(-1, rounds):
         for who, cell in cells.items():
+            if row.takes_minutes and number < 0:
+                continue
             if row.takes_python_minutes and who == 'python' and number != 0:
                 continue
             took = run_once(row, who, place)
@@ -31,7 +34,8 @@ def run_row(row, place, rounds):
     for who, cell in cells.items():
         if not row.takes_python_minutes or who == 'ours':
             cell.peak_len = measure.peak_len(row.words(who))
-            cell.moved = measure.moved(row.words(who), place.path('trace'))
+            if not row.takes_minutes:
+                cell.moved = measure.moved(row.words(who), place.path('trace'))
     return cells
 
 

@@ -144,7 +144,12 @@ pub enum Notice {
     /// A blob that a transaction names is not there.
     BlobMissing(PathBuf),
     /// A blob that a transaction names cannot be read.
-    BlobUnreadable(String),
+    BlobUnreadable {
+        /// The blob.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// The same, of so many others.
     MoreBlobsMissing {
         /// The blob directory.
@@ -339,7 +344,9 @@ impl fmt::Display for Notice {
                     path.display()
                 )
             }
-            Notice::BlobUnreadable(error) => write!(f, "{error}; all other blobs are backed up"),
+            Notice::BlobUnreadable { path, reason } => {
+                write!(f, "{} cannot be read ({reason}); all other blobs are backed up", path.display())
+            }
             Notice::MoreBlobsMissing { dir, count } => {
                 write!(f, "{}: {count} more blobs are missing, unreadable or different", dir.display())
             }

@@ -203,8 +203,9 @@ impl BackUp<'_> {
         for (revision, unreadable) in copied.missing {
             match unreadable {
                 None => self.tell_missing(revision),
-                Some(error) => {
-                    self.told.tell(self.making.ground.ctx, Notice::BlobUnreadable(error.to_string()));
+                Some(vfs::Error { path, source, .. }) => {
+                    let reason = source.to_string();
+                    self.told.tell(self.making.ground.ctx, Notice::BlobUnreadable { path, reason });
                 }
             }
         }

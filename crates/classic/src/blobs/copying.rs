@@ -220,8 +220,12 @@ impl Copying<'_> {
         revision: Revision,
         len: u64,
     ) -> Result<Option<Held>, Error> {
-        if self.fs.meta(&self.store.path(revision)).map_or(true, |meta| meta.len != len) {
-            return Ok(None);
+        let path = self.store.path(revision);
+        match self.fs.meta(&path) {
+            Ok(meta) if meta.len == len => {}
+            Ok(_) => return Ok(None),
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(vfs::Error::new(Op::Stat, &path, error).into()),
         }
         let Some(held) = self.stored(revision)? else { return Ok(None) };
         let content = Bytes::all(from, file).read(self.interrupt, &mut |_| Ok(()))?;

@@ -16,7 +16,11 @@ use std::path::{Path, PathBuf};
 use vfs::publish::{Batch, parent_dir};
 use vfs::{Access, Fs, Grant, Lock, Op};
 
+/// So many are copied before the bar moves.
 const CHUNK_COUNT: usize = 512;
+/// So many blobs, or so many bytes, get their names together: all that is written on the disk waits for each such step.
+const SECTION_COUNT: usize = 1 << 14;
+const SECTION_LEN: u64 = 1 << 30;
 /// Drafts lie here, below the blob directory; ZODB looks at nothing that begins with a dot.
 const DRAFTS: &str = ".repozo-new";
 
@@ -148,11 +152,23 @@ impl<'a> BlobsRestore<'a> {
         let batch = Batch::begin(ctx.fs, dir.path(), DRAFTS, self.lock.is_some(), dirs, count)?;
         let store = Store::of(self.repository);
         let done = BlobsRestored::default();
-        let mut run = Restoring { ctx, request, dir, access, store, batch, last: self.last, done };
+        let mut run = Restoring {
+            ctx,
+            request,
+            dir,
+            access,
+            store,
+            batch,
+            last: self.last,
+            done,
+            nameless: Vec::new(),
+            nameless_len: 0,
+        };
         ctx.tell(&Event::Began { phase: Phase::CopyingBlobs, total_len: Some(self.counts.len) });
         for list in &self.lists {
             run.list(ListReader::open(ctx.fs, list)?)?;
         }
+        run.publish()?;
         ctx.tell(&Event::Ended);
         let Restoring { batch, dir, mut done, .. } = run;
         for (name, len) in &self.unread {
@@ -173,6 +189,9 @@ struct Restoring<'a> {
     batch: Batch<'a>,
     last: Tid,
     done: BlobsRestored,
+    /// Those whose drafts are there.
+    nameless: Vec<Revision>,
+    nameless_len: u64,
 }
 
 impl Restoring<'_> {
@@ -213,19 +232,33 @@ impl Restoring<'_> {
         };
         let written: Result<Vec<bool>, Error> =
             wanted.par_iter().map(|(revision, held)| copying.copy(*revision, *held)).collect();
-        let written = written?;
-        let names = wanted.iter().zip(&written).filter(|(_, written)| **written);
-        let names: Vec<Revision> = names.map(|((revision, _), _)| *revision).collect();
-        self.batch.sync(names.iter().map(|revision| Store::name(*revision)))?;
-        for revision in &names {
-            self.batch.publish(&Store::name(*revision), &self.dir.file(*revision))?;
-        }
-        for (_, Held { content, .. }) in wanted {
+        for ((revision, Held { content, .. }), is_written) in wanted.iter().zip(written?) {
             self.ctx.tell(&Event::Advanced(content.len));
             self.done.len += content.len;
+            if is_written {
+                self.nameless.push(*revision);
+                self.nameless_len += content.len;
+            }
         }
         self.done.count += wanted.len() as u64;
-        self.done.written_count += names.len() as u64;
+        if self.nameless.len() >= SECTION_COUNT || self.nameless_len >= SECTION_LEN {
+            self.publish()?;
+        }
+        Ok(())
+    }
+
+    /// Gives what was copied its names.
+    fn publish(&mut self) -> Result<(), Error> {
+        let nameless = std::mem::take(&mut self.nameless);
+        self.nameless_len = 0;
+        if nameless.is_empty() {
+            return Ok(());
+        }
+        self.batch.sync(nameless.iter().map(|revision| Store::name(*revision)))?;
+        for revision in &nameless {
+            self.batch.publish(&Store::name(*revision), &self.dir.file(*revision))?;
+        }
+        self.done.written_count += nameless.len() as u64;
         Ok(())
     }
 }

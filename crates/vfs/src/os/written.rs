@@ -71,8 +71,8 @@ impl NewFile for OsWritten {
             return Ok(true);
         }
         // It can fail in its middle.
-        if self.file.metadata()?.len() > 0 {
-            self.file.set_len(0)?;
+        if again(|| self.file.metadata())?.len() > 0 {
+            again(|| self.file.set_len(0))?;
         }
         Ok(false)
     }

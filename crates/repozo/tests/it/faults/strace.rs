@@ -16,7 +16,7 @@ const SYSCALLS: &str = "?open,?openat,?openat2,?creat,?read,?pread64,?readv,?pre
     ?fadvise64,?rename,?renameat,?renameat2,?link,?linkat,?symlink,?symlinkat,?unlink,?unlinkat,?truncate,\
     ?ftruncate,?fallocate,?flock,?getdents,?getdents64,?close,?stat,?lstat,?fstat,?newfstatat,?statx,?statfs,\
     ?fstatfs,?access,?faccessat,?faccessat2,?readlink,?readlinkat,?chmod,?fchmod,?fchmodat,?chown,?fchown,\
-    ?fchownat,?mkdir,?mkdirat,?rmdir,?lseek";
+    ?fchownat,?mkdir,?mkdirat,?rmdir,?lseek,?ioctl";
 
 /// One system call on the files of the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]

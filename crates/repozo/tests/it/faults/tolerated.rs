@@ -117,6 +117,12 @@ const TOLERATED: &[Tolerated] = &[
         reason: "what another list knows of blobs is a short cut; without it they are copied again",
     },
     Tolerated {
+        is_there: |scenario, call| backs_up(scenario, call) && call.kind().contains(" repository/blobs/new/"),
+        kinds: &["ioctl *"],
+        warns: false,
+        reason: "a blob whose blocks cannot be shared is copied",
+    },
+    Tolerated {
         is_there: forgets,
         kinds: &[
             "statx(path) repository/tmp.tmp",

@@ -153,8 +153,14 @@ pub(crate) fn some_restore(
         })?;
         let data = read(site.fs, &target);
         ensure(data.is_none() == (ran.status == 1), 'g', || format!("{date}: status {}", ran.status))?;
-        let may_miss = if ran.status == 3 { &known.blobs.hidden } else { &nothing };
         if let Some(data) = data {
+            let any: BTreeSet<Revision> = revisions_in(&data).into_iter().collect();
+            let may_miss = match (ran.status, extent) {
+                // One that could not be read was told when it was backed up, and is now.
+                (3, None) => &any,
+                (3, Some(_)) => &known.blobs.hidden,
+                _ => &nothing,
+            };
             check_dir(site.fs, &target.with_file_name("blobs"), &data, &[], may_miss)
                 .map_err(|violation| violation.of(date))?;
         }

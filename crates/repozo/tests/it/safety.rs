@@ -11,6 +11,7 @@ mod names;
 mod reconciling;
 mod recovering;
 mod source;
+mod unseen;
 mod verifying;
 mod writing;
 

@@ -162,7 +162,7 @@ impl BackUp<'_> {
             let missing = wanted.iter().filter(|wanted| wanted.line.is_none()).map(|wanted| wanted.revision);
             let (found, missing): (Vec<_>, Vec<_>) = missing.partition(|revision| making.is_there(*revision));
             if !found.is_empty() {
-                return Ok(Some(Named { wanted, unread_len: head.unread_len }));
+                return Ok(Some(Named { wanted, unread_len: head.unread_len, is_listed: true }));
             }
             missing.into_iter().for_each(|revision| self.tell_missing(revision));
         }

@@ -32,6 +32,8 @@ pub(super) struct Copying<'a> {
     /// Small ones are put together.
     pub(super) together: bool,
     pub(super) trust: Trust,
+    /// What is known of a blob stands in the list that is made anew.
+    pub(super) is_listed: bool,
     /// Whether files may share their blocks, as far as was seen.
     pub(super) shares: &'a AtomicBool,
 }
@@ -75,6 +77,10 @@ impl Copying<'_> {
     pub(super) fn take(&self, revision: Revision, known: Option<Held>) -> Result<Outcome, Error> {
         if let (Some(held), Trust::Hash) = (known, self.trust) {
             return self.take_read(revision, held);
+        }
+        // What is in the blob directory now may be another one: the backup was made before.
+        if let (Some(held), true) = (known, self.is_listed) {
+            return Ok(Outcome::of(Taken::Had(held)));
         }
         let had = known.filter(|held| self.store.has(self.fs, revision, *held));
         let mut unreadable = None;

@@ -67,6 +67,8 @@ pub(super) struct Named {
     pub(super) wanted: Vec<Wanted>,
     /// So many bytes of its transactions could not be looked through.
     pub(super) unread_len: u64,
+    /// Whether they are those of its own list: what has a line there stays what it was.
+    pub(super) is_listed: bool,
 }
 
 /// Whether there was no room.
@@ -133,7 +135,7 @@ impl<'a> Making<'a> {
         if looks_up {
             self.known.find(self.ground.ctx, &mut wanted)?;
         }
-        Ok(Named { wanted, unread_len })
+        Ok(Named { wanted, unread_len, is_listed: false })
     }
 
     /// Makes the list of a backup, copies what the repository lacks of it, and publishes it when all of it is durable; what
@@ -141,7 +143,7 @@ impl<'a> Making<'a> {
     pub(super) fn make(
         &mut self,
         part: &Part,
-        Named { wanted, unread_len }: &Named,
+        named @ Named { wanted, unread_len, .. }: &Named,
         is_new: bool,
     ) -> Result<(Copied, BlobCounts), Error> {
         let path = self.ground.repository.blobs_path(part.name.stamp);
@@ -155,7 +157,7 @@ impl<'a> Making<'a> {
         let mut copied = Copied::default();
         if !wanted.is_empty() {
             self.ground.ctx.tell(&Event::Began { phase: Phase::CopyingBlobs, total_len: None });
-            copied = self.copy(part, wanted, &mut list)?;
+            copied = self.copy(part, named, &mut list)?;
             self.ground.ctx.tell(&Event::Ended);
         }
         let (draft, counts) = list.end()?;
@@ -167,13 +169,13 @@ impl<'a> Making<'a> {
     }
 
     /// Writes the lines of a list, and copies those blobs that the repository does not have; all of them are durable then.
-    fn copy(&mut self, part: &Part, wanted: &[Wanted], list: &mut ListWriter<'_>) -> Result<Copied, Error> {
+    fn copy(&mut self, part: &Part, named: &Named, list: &mut ListWriter<'_>) -> Result<Copied, Error> {
         let mut copied = Copied::default();
-        match self.copy_all(part, wanted, list, &mut copied) {
+        match self.copy_all(part, named, list, &mut copied) {
             Ok(()) => Ok(copied),
             Err(error) => {
                 if is_full(&error) {
-                    copied.withdraw(self.ground.ctx.fs, wanted, &self.store);
+                    copied.withdraw(self.ground.ctx.fs, &named.wanted, &self.store);
                 }
                 Err(error)
             }
@@ -183,7 +185,7 @@ impl<'a> Making<'a> {
     fn copy_all(
         &mut self,
         part: &Part,
-        wanted: &[Wanted],
+        Named { wanted, is_listed, .. }: &Named,
         list: &mut ListWriter<'_>,
         copied: &mut Copied,
     ) -> Result<(), Error> {
@@ -204,6 +206,7 @@ impl<'a> Making<'a> {
                 gid,
                 together: self.ground.together,
                 trust: self.ground.trust,
+                is_listed: *is_listed,
                 shares: &self.shares,
             };
             let each = lines.par_iter().zip(known?);

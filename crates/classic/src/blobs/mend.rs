@@ -140,5 +140,5 @@ fn sound_list(making: &Making<'_>, part: &Part, path: &Path) -> Result<Named, Er
     let list = ListReader::open(making.ground.ctx.fs, path)?;
     list.expect_of(part)?;
     let unread_len = list.head().unread_len;
-    Ok(Named { wanted: making.known.all_of(path)?, unread_len })
+    Ok(Named { wanted: making.known.all_of(path)?, unread_len, is_listed: true })
 }

@@ -1,0 +1,94 @@
+//! What a second adversary found: containers, repairs, runs that no lock keeps apart.
+
+use super::{Blobs, Site, expect_all, files_below, ours, ours_with, read, write_anew};
+use crate::common::{args, content};
+use crate::judge;
+use std::ffi::OsString;
+use std::io::{Error, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use testkit::{Call, HookFs, Ran, TestClock};
+
+const EIO: i32 = 5;
+const ENOSPC: i32 = 28;
+
+/// A file system that cannot lock, as some network file systems cannot.
+fn unlocked(mut hook: impl FnMut(&Call) -> std::io::Result<()> + Send + 'static) -> HookFs {
+    HookFs::new(move |call: &Call| match call.op {
+        "try_lock" => Err(ErrorKind::Unsupported.into()),
+        _ => hook(call),
+    })
+}
+
+/// A blob of a few hundred or thousand bytes, as the server has it and as the repository does.
+fn a_blob(site: &Site) -> (PathBuf, PathBuf) {
+    let is_small = |file: &PathBuf| (100..10_000).contains(&file.metadata().unwrap().len());
+    let theirs = files_below(&site.path("blobs")).into_iter().find(is_small).unwrap();
+    let ours = site.stored().into_iter().find(|file| content(file) == content(&theirs)).unwrap();
+    (theirs, ours)
+}
+
+fn cut(file: &Path) {
+    let bytes = content(file);
+    write_anew(file, &bytes[..bytes.len() / 2]);
+}
+
+fn back_up(site: &Site, words: &[&str]) -> Ran {
+    site.clock.pass(Duration::from_secs(60));
+    ours(&site.clock, &site.backup_words(words))
+}
+
+fn repair(site: &Site, words: &[OsString]) -> (u8, String) {
+    let ran = ours(&site.clock, &[&args!["repair", "-r", site.repository()], words].concat());
+    (ran.status, String::from_utf8(ran.stdout).unwrap() + &ran.stderr)
+}
+
+fn forget(site: &Site, count: &str) -> Ran {
+    ours(&site.clock, &args!["forget", "-r", site.repository(), "--keep-last", count, "--apply"])
+}
+
+#[track_caller]
+fn expect_restored(site: &Site, words: &[&str], expected: &Blobs) {
+    let (ran, data, dir) = site.restore(words);
+    ran.expect_success();
+    expect_all(&read(&data, &dir), expected, &format!("{words:?}"));
+}
+
+/// A list was made anew since a blob that was missing had come; another one, cut meanwhile, took the place of the right one in
+/// the list of a backup that was made before.
+#[test]
+fn a_list_that_gets_what_was_missing_keeps_what_it_had() {
+    let site = Site::new("bushy");
+    let (missing, aside) = (files_below(&site.path("blobs")).pop().unwrap(), site.path("aside"));
+    let before = site.blobs();
+    std::fs::rename(&missing, &aside).unwrap();
+    assert_eq!(back_up(&site, &[]).status, 3);
+    let (theirs, ours_) = a_blob(&site);
+    assert!(theirs != missing);
+    cut(&theirs);
+    std::fs::rename(&aside, &missing).unwrap();
+    back_up(&site, &[]);
+    forget(&site, "9");
+    assert!(ours_.exists(), "the right one");
+    expect_restored(&site, &[], &before);
+}
+
+/// Just as long as, and shorter and longer than, what is put together; and nothing.
+#[test]
+fn blobs_at_the_limit_restore_from_containers_and_files() {
+    let site = Site::new("bushy");
+    let lens = [0, 1, 65_535, 65_536, 65_537];
+    let files = files_below(&site.path("blobs"));
+    let files = files.iter().filter(|file| file.extension().is_some_and(|end| end == "blob"));
+    for (file, len) in files.zip(lens.iter().cycle()) {
+        write_anew(file, &vec![b'x'; *len]);
+    }
+    back_up(&site, &["--containers"]).expect_success();
+    site.verify().expect_success();
+    expect_restored(&site, &[], &site.blobs());
+    back_up(&site, &["--full"]).expect_success();
+    back_up(&site, &["--full", "--containers"]).expect_success();
+    forget(&site, "1").expect_success();
+    site.verify().expect_success();
+    expect_restored(&site, &[], &site.blobs());
+}

@@ -197,7 +197,10 @@ impl Copying<'_> {
         let mode = meta.access.mode & 0o444;
         // A file of its own that was lost comes back where the lists look for it.
         let is_own = known.is_some_and(|held| held.spot == Spot::Alone) && !differs;
+        // Where the repository has lost its own one, another one is another one all the same.
+        let is_another = |content: Content| known.is_some_and(|held| held.content != content);
         if !is_own && let Some(held) = self.kept(from, file, revision, meta.len)? {
+            let differs = differs || is_another(held.content);
             return Ok(Outcome { differs, ..Outcome::of(Taken::Kept(held)) });
         }
         if self.together && !is_own && meta.len < SMALL_LEN {
@@ -206,13 +209,15 @@ impl Copying<'_> {
                 bytes.extend_from_slice(piece);
                 Ok(())
             })?;
+            let differs = differs || is_another(content);
             return Ok(Outcome { differs, ..Outcome::of(Taken::Read(Small { content, bytes, mode })) });
         }
         let content = self.draft(from, file, mode, revision)?;
-        let is_as_listed = is_own && known.is_some_and(|held| held.content == content);
+        let is_as_listed = is_own && !is_another(content);
         let stored = if is_as_listed { None } else { self.stored(revision)? };
-        // What is there may be all that is left of a state: it is replaced by its like alone.
-        let is_other = stored.is_some_and(|stored| stored.content != content);
+        // What is there may be all that is left of a state: it is replaced by its like alone. Nor does another one get the name
+        // under which lists look for what was lost.
+        let is_other = is_another(content) || stored.is_some_and(|stored| stored.content != content);
         let spot = if is_other { Spot::ByHash } else { Spot::Alone };
         let taken = Taken::Copied(Held { content, spot });
         Ok(Outcome { differs: differs || is_other, ..Outcome::of(taken) })

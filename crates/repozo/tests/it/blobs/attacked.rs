@@ -73,6 +73,27 @@ fn a_list_that_gets_what_was_missing_keeps_what_it_had() {
     expect_restored(&site, &[], &before);
 }
 
+/// The repository had lost a blob, and what the server has now is another one: that took the name of the one that was lost.
+#[test]
+fn another_blob_is_told_where_the_repository_has_lost_its_own() {
+    let site = Site::new("bushy");
+    back_up(&site, &[]).expect_success();
+    let (ran, _, copy) = site.restore(&[]);
+    ran.expect_success();
+    let (theirs, stored) = a_blob(&site);
+    std::fs::remove_file(&stored).unwrap();
+    cut(&theirs);
+    let ran = back_up(&site, &["--full"]);
+    let after = site.blobs();
+    expect_restored(&site, &[], &after);
+    // The other copy puts the first one back, and takes nothing from the second backup.
+    let (status, told) = repair(&site, &args!["--apply", "--blobs", copy]);
+    expect_restored(&site, &[], &after);
+    assert_eq!(status, 0, "{told}");
+    site.verify().expect_success();
+    assert!(ran.status == 3 && ran.stderr.contains("which is right?"), "{}: {}", ran.status, ran.stderr);
+}
+
 /// Just as long as, and shorter and longer than, what is put together; and nothing.
 #[test]
 fn blobs_at_the_limit_restore_from_containers_and_files() {

@@ -94,6 +94,22 @@ fn another_blob_is_told_where_the_repository_has_lost_its_own() {
     assert!(ran.status == 3 && ran.stderr.contains("which is right?"), "{}: {}", ran.status, ran.stderr);
 }
 
+/// A list that is a copy of another one said nothing of its own blobs, which went.
+#[test]
+fn forget_takes_nothing_where_a_list_is_that_of_another_backup() {
+    let site = Site::new("bushy");
+    back_up(&site, &[]).expect_success();
+    site.zodb("grow", &["1", "4"]);
+    back_up(&site, &["--quick"]).expect_success();
+    let (lists, stored) = (site.lists(), site.stored());
+    write_anew(&lists[1], &content(&lists[0]));
+    let ran = forget(&site, "9");
+    assert_eq!(site.stored(), stored, "{}", ran.stderr);
+    let (status, told) = repair(&site, &args!["--apply"]);
+    assert_eq!(status, 0, "{told}");
+    expect_restored(&site, &[], &site.blobs());
+}
+
 /// Just as long as, and shorter and longer than, what is put together; and nothing.
 #[test]
 fn blobs_at_the_limit_restore_from_containers_and_files() {

@@ -152,7 +152,7 @@ fn remove_from(
 }
 
 /// The names in a directory; none where it is not there.
-fn names_in(ctx: &Context<'_>, dir: &Path) -> Result<Vec<String>, Error> {
+pub(super) fn names_in(ctx: &Context<'_>, dir: &Path) -> Result<Vec<String>, Error> {
     match ctx.fs.list(dir) {
         Ok(names) => Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect()),
         Err(error) if is_absent(&error) => Ok(Vec::new()),

@@ -111,6 +111,15 @@ impl<'a> Making<'a> {
         self.ground.dirs.iter().any(|dir| self.ground.ctx.fs.meta(&dir.file(revision)).is_ok())
     }
 
+    /// What the transactions of a backup whose list is lost name, and what all lists and containers say of it.
+    pub(super) fn named_anew(&mut self, part: &Part) -> Result<Named, Error> {
+        let mut named = self.named_by_records(part, true)?;
+        if named.wanted.iter().any(|wanted| wanted.line.is_none()) {
+            self.known.find_in_containers(self.ground.ctx, &self.store, &mut named.wanted)?;
+        }
+        Ok(named)
+    }
+
     /// What the transactions of a backup name, and what the lists of all chains say of it, if it is to be looked up there.
     pub(super) fn named_by_records(&self, part: &Part, looks_up: bool) -> Result<Named, Error> {
         let Origin { path, bytes, .. } = &self.origin;

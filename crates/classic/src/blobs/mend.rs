@@ -124,9 +124,9 @@ fn mend_part(
         Ok(named) => (named, false),
         Err(error @ Error::BlobList { .. }) => {
             making.ground.ctx.notice(Notice::BlobListAnew(error.to_string()));
-            (making.named_by_records(part, true)?, true)
+            (making.named_anew(part)?, true)
         }
-        Err(Error::File(error)) if error.is_not_found() => (making.named_by_records(part, true)?, true),
+        Err(Error::File(error)) if error.is_not_found() => (making.named_anew(part)?, true),
         Err(error) => return Err(error),
     };
     let (copied, _) = making.make(part, &named, is_new)?;

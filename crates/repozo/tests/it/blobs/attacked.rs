@@ -94,6 +94,22 @@ fn another_blob_is_told_where_the_repository_has_lost_its_own() {
     assert!(ran.status == 3 && ran.stderr.contains("which is right?"), "{}: {}", ran.status, ran.stderr);
 }
 
+/// The list is damaged, the containers are whole: nothing is missing.
+#[test]
+fn a_list_is_made_anew_of_containers_too() {
+    let site = Site::new("bushy");
+    back_up(&site, &["--containers"]).expect_success();
+    site.zodb("grow", &["1", "12"]);
+    back_up(&site, &["--containers", "--quick"]).expect_success();
+    let (stored, list) = (site.stored(), site.lists().pop().unwrap());
+    cut(&list);
+    let (status, told) = repair(&site, &args!["--apply"]);
+    assert_eq!(status, 0, "{told}");
+    forget(&site, "9");
+    assert_eq!(site.stored(), stored);
+    expect_restored(&site, &[], &site.blobs());
+}
+
 /// A list that is a copy of another one said nothing of its own blobs, which went.
 #[test]
 fn forget_takes_nothing_where_a_list_is_that_of_another_backup() {

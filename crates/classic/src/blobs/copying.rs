@@ -78,6 +78,13 @@ impl Copying<'_> {
         if let (Some(held), Trust::Hash) = (known, self.trust) {
             return self.take_read(revision, held);
         }
+        // A list is made anew, or lacks what was missing.
+        if self.trust == Trust::Hash
+            && let Some(held) = self.stored(revision)?
+        {
+            let differs = self.is_another_elsewhere(revision, held.content)?;
+            return Ok(Outcome { differs, ..Outcome::of(Taken::Found(held)) });
+        }
         // What is in the blob directory now may be another one: the backup was made before.
         if let (Some(held), true) = (known, self.is_listed) {
             return Ok(Outcome::of(Taken::Had(held)));
@@ -142,6 +149,20 @@ impl Copying<'_> {
             return Ok(Outcome::of(Taken::Copied(Held { content, spot })));
         }
         Ok(Outcome { is_lost: true, ..Outcome::of(Taken::Had(held)) })
+    }
+
+    /// Whether the first directory that has a blob that can be read has another one than this.
+    fn is_another_elsewhere(&self, revision: Revision, content: Content) -> Result<bool, Error> {
+        for dir in self.dirs {
+            let from = dir.file(revision);
+            let Ok(file) = self.fs.open_no_link(&from) else { continue };
+            match Bytes::all(&from, &*file).read(self.interrupt, &mut |_| Ok(())) {
+                Ok(found) => return Ok(found != content),
+                Err(error @ Error::Interrupted { .. }) => return Err(error),
+                Err(_) => {}
+            }
+        }
+        Ok(false)
     }
 
     /// Copies a blob into a draft; what that holds then.

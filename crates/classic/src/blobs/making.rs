@@ -148,7 +148,7 @@ impl<'a> Making<'a> {
     }
 
     /// Makes the list of a backup, copies what the repository lacks of it, and publishes it when all of it is durable; what
-    /// became of the blobs. A list that is not new is published only if something was copied.
+    /// became of the blobs. A list that is not new is published only if something was copied or found.
     pub(super) fn make(
         &mut self,
         part: &Part,
@@ -170,7 +170,7 @@ impl<'a> Making<'a> {
             self.ground.ctx.tell(&Event::Ended);
         }
         let (draft, counts) = list.end()?;
-        if is_new || copied.count > 0 {
+        if is_new || copied.count > 0 || !copied.found.is_empty() {
             let synced = draft.publish_over()?;
             self.ground.ctx.note_sync(synced, self.ground.repository.dir());
         }

@@ -94,6 +94,25 @@ fn another_blob_is_told_where_the_repository_has_lost_its_own() {
     assert!(ran.status == 3 && ran.stderr.contains("which is right?"), "{}: {}", ran.status, ran.stderr);
 }
 
+/// A list is made anew with the server's blobs at hand, of which one was cut since: not a word, and the right one was named no
+/// more.
+#[test]
+fn repair_tells_of_a_blob_that_is_another_one_than_the_repository_has() {
+    let site = Site::new("bushy");
+    back_up(&site, &[]).expect_success();
+    let before = site.blobs();
+    let (theirs, _) = a_blob(&site);
+    cut(&theirs);
+    let list = site.lists().remove(0);
+    cut(&list);
+    let (status, told) = repair(&site, &args!["--apply", "--blobs", site.path("blobs")]);
+    forget(&site, "9");
+    let (ran, data, dir) = site.restore(&[]);
+    ran.expect_success();
+    assert!(read(&data, &dir) == before, "{status}: {told}");
+    assert!(status == 3 && told.contains("which is right?"), "{status}: {told}");
+}
+
 /// The list is damaged, the containers are whole: nothing is missing.
 #[test]
 fn a_list_is_made_anew_of_containers_too() {
@@ -108,6 +127,57 @@ fn a_list_is_made_anew_of_containers_too() {
     forget(&site, "9");
     assert_eq!(site.stored(), stored);
     expect_restored(&site, &[], &site.blobs());
+}
+
+/// Repair said so, and that all is well.
+#[test]
+fn repair_does_not_say_that_all_is_well_where_a_blob_is_lost() {
+    let site = Site::new("bushy");
+    back_up(&site, &[]).expect_success();
+    let (_, stored) = a_blob(&site);
+    std::fs::remove_file(stored).unwrap();
+    cut(&site.lists().remove(0));
+    let (status, told) = repair(&site, &args!["--apply"]);
+    assert!(status == 3 && told.contains("1 damaged or missing still"), "{status}: {told}");
+}
+
+/// A chain that cannot be mended kept all later ones from being mended.
+#[test]
+fn repair_goes_on_behind_a_chain_that_cannot_be_mended() {
+    let site = Site::new("bushy");
+    back_up(&site, &[]).expect_success();
+    site.zodb("grow", &["1", "4"]);
+    back_up(&site, &["--quick"]).expect_success();
+    back_up(&site, &["--full"]).expect_success();
+    let lists = site.lists();
+    cut(&site.repository().join("2033-05-18-03-34-20.fs"));
+    std::fs::remove_file(&lists[1]).unwrap();
+    cut(&lists[2]);
+    let (status, told) = repair(&site, &args!["--apply"]);
+    assert!(status != 0, "{told}");
+    expect_restored(&site, &[], &site.blobs());
+}
+
+/// What was missing was found in the repository, and not written down.
+#[test]
+fn repair_names_what_it_found_in_the_repository() {
+    let site = Site::new("bushy");
+    let (theirs, aside) = (files_below(&site.path("blobs")).pop().unwrap(), site.path("aside"));
+    let first = site.blobs();
+    std::fs::rename(&theirs, &aside).unwrap();
+    assert_eq!(back_up(&site, &[]).status, 3);
+    std::fs::rename(&aside, &theirs).unwrap();
+    let stored = site.stored();
+    site.zodb("grow", &["1", "4"]);
+    back_up(&site, &["--full"]).expect_success();
+    // Something else is wrong, with the later chain alone.
+    let is_new = |file: &PathBuf| !stored.contains(file) && content(file) != content(&theirs);
+    std::fs::remove_file(site.stored().into_iter().find(is_new).unwrap()).unwrap();
+    let (status, told) = repair(&site, &args!["--apply", "--blobs", site.path("blobs")]);
+    assert_eq!(status, 0, "{told}");
+    expect_restored(&site, &["--at", "2033-05-18-03-34-20"], &first);
+    let text = std::fs::read_to_string(&site.lists()[0]).unwrap();
+    assert!(!text.contains("missing"), "{text}");
 }
 
 /// A list that is a copy of another one said nothing of its own blobs, which went.

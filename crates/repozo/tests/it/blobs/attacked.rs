@@ -54,6 +54,23 @@ fn expect_restored(site: &Site, words: &[&str], expected: &Blobs) {
     expect_all(&read(&data, &dir), expected, &format!("{words:?}"));
 }
 
+/// The blobs had their names, the list did not, and nobody kept a forget out.
+#[test]
+fn forget_takes_no_blob_of_a_backup_that_is_being_made_beside_it() {
+    let site = Site::new("bushy");
+    let (repository, seconds) = (site.repository(), site.clock.seconds());
+    let fs = unlocked(move |call| {
+        if call.op == "rename_over" && call.path.extension().is_some_and(|end| end == "blobs") {
+            let words = args!["forget", "-r", &repository, "--keep-last", "9", "--apply"];
+            ours_with(&unlocked(|_| Ok(())), &TestClock::at(seconds + 90), &words).expect_success();
+        }
+        Ok(())
+    });
+    site.clock.pass(Duration::from_secs(60));
+    ours_with(&fs, &site.clock, &site.backup_words(&[])).expect_success();
+    expect_restored(&site, &[], &site.blobs());
+}
+
 /// A list was made anew since a blob that was missing had come; another one, cut meanwhile, took the place of the right one in
 /// the list of a backup that was made before.
 #[test]

@@ -183,7 +183,8 @@ impl<'a> Making<'a> {
         match self.copy_all(part, named, list, &mut copied) {
             Ok(()) => Ok(copied),
             Err(error) => {
-                if is_full(&error) {
+                // Another run may have named what it found there.
+                if is_full(&error) && self.ground.is_locked {
                     copied.withdraw(self.ground.ctx.fs, &named.wanted, &self.store);
                 }
                 Err(error)

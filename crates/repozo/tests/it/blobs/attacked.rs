@@ -54,6 +54,38 @@ fn expect_restored(site: &Site, words: &[&str], expected: &Blobs) {
     expect_all(&read(&data, &dir), expected, &format!("{words:?}"));
 }
 
+/// Where nobody is kept out, another run may have made a list of what this one copied.
+#[test]
+fn a_full_disk_takes_nothing_that_a_run_beside_it_may_need() {
+    let site = Site::new("bushy");
+    site.zodb("plant", &["1", "40"]);
+    let (words, store, seconds) =
+        (site.backup_words(&[]), site.repository().join("blobs"), site.clock.seconds());
+    let mut names_count = 0;
+    let fs = unlocked(move |call| {
+        if call.op != "rename_over" || !call.path.starts_with(&store) {
+            return Ok(());
+        }
+        names_count += 1;
+        if names_count == 20 {
+            let other = unlocked(|_| Ok(()));
+            ours_with(&other, &TestClock::at(seconds + 90), &words).expect_success();
+        }
+        if names_count >= 20 { Err(Error::from_raw_os_error(ENOSPC)) } else { Ok(()) }
+    });
+    site.clock.pass(Duration::from_secs(60));
+    let (repository, file, blobs) = (site.repository(), site.path("Data.fs"), site.path("blobs"));
+    let place = judge::Site {
+        fs: &fs,
+        clock: &site.clock,
+        repository: &repository,
+        file: &file,
+        blobs: Some(&blobs),
+    };
+    assert_eq!(place.backup("s").status, 1);
+    expect_restored(&site, &[], &site.blobs());
+}
+
 /// The blobs had their names, the list did not, and nobody kept a forget out.
 #[test]
 fn forget_takes_no_blob_of_a_backup_that_is_being_made_beside_it() {

@@ -103,6 +103,36 @@ fn forget_takes_no_blob_of_a_backup_that_is_being_made_beside_it() {
     expect_restored(&site, &[], &site.blobs());
 }
 
+/// One of two runs had a blob that the other one had not, and its container took the place of the other's.
+#[test]
+fn of_two_runs_at_once_no_container_takes_the_place_of_the_others() {
+    let site = Site::new("bushy");
+    let is_small = |file: &PathBuf| (100..10_000).contains(&file.metadata().unwrap().len());
+    let theirs = files_below(&site.path("blobs")).into_iter().find(is_small).unwrap();
+    let aside = site.path("aside");
+    std::fs::rename(&theirs, &aside).unwrap();
+    let (words, seconds) = (site.backup_words(&["--containers"]), site.clock.seconds());
+    let small = site.repository().join("blobs/small");
+    let mut is_done = false;
+    let fs = unlocked(move |call| {
+        // The first one dies before it has its list.
+        if is_done && call.path.extension().is_some_and(|end| end == "blobs") {
+            return Err(Error::from_raw_os_error(EIO));
+        }
+        if call.op.starts_with("rename") && call.path.starts_with(&small) && !is_done {
+            is_done = true;
+            std::fs::rename(&aside, &theirs).unwrap();
+            let other = unlocked(|_| Ok(()));
+            ours_with(&other, &TestClock::at(seconds + 90), &words).expect_success();
+        }
+        Ok(())
+    });
+    site.clock.pass(Duration::from_secs(60));
+    assert_eq!(ours_with(&fs, &site.clock, &site.backup_words(&["--containers"])).status, 1);
+    site.verify().expect_success();
+    expect_restored(&site, &[], &site.blobs());
+}
+
 /// A list was made anew since a blob that was missing had come; another one, cut meanwhile, took the place of the right one in
 /// the list of a backup that was made before.
 #[test]

@@ -237,6 +237,27 @@ fn repair_goes_on_behind_a_chain_that_cannot_be_mended() {
     expect_restored(&site, &[], &site.blobs());
 }
 
+/// The newest chain has lost a blob; the older one, which is whole, went for it.
+#[test]
+fn forget_lets_no_chain_go_for_one_whose_blobs_are_lost() {
+    for verifies_before in [false, true] {
+        let site = Site::new("bushy");
+        back_up(&site, &[]).expect_success();
+        let first = site.blobs();
+        let stored = site.stored();
+        site.zodb("grow", &["1", "4"]);
+        back_up(&site, &["--full"]).expect_success();
+        let new = site.stored().into_iter().find(|file| !stored.contains(file)).unwrap();
+        std::fs::remove_file(new).unwrap();
+        if verifies_before {
+            ours(&site.clock, &args!["verify", "-r", site.repository()]);
+        }
+        let ran = forget(&site, "1");
+        assert!(site.lists().len() == 2, "{verifies_before}: {}", ran.stderr);
+        expect_restored(&site, &["--at", "2033-05-18-03-34-20"], &first);
+    }
+}
+
 /// What was missing was found in the repository, and not written down.
 #[test]
 fn repair_names_what_it_found_in_the_repository() {

@@ -280,6 +280,21 @@ fn repair_names_what_it_found_in_the_repository() {
     assert!(!text.contains("missing"), "{text}");
 }
 
+/// The server has half of a blob, the older backup all of it, and went for the new one.
+#[test]
+fn k_lets_no_backup_go_whose_blob_is_another_one() {
+    let site = Site::new("bushy");
+    back_up(&site, &[]).expect_success();
+    let before = site.blobs();
+    cut(&a_blob(&site).0);
+    site.clock.pass(Duration::from_secs(60));
+    let (repository, file, blobs) = (site.repository(), site.path("Data.fs"), site.path("blobs"));
+    let ran = ours(&site.clock, &args!["-BFk", "-r", &repository, "-f", &file, "--blobs", &blobs]);
+    assert!(ran.status != 0);
+    assert_eq!(site.lists().len(), 2, "{}", ran.stderr);
+    expect_restored(&site, &["--at", "2033-05-18-03-34-20"], &before);
+}
+
 /// A list that is a copy of another one said nothing of its own blobs, which went.
 #[test]
 fn forget_takes_nothing_where_a_list_is_that_of_another_backup() {

@@ -58,7 +58,8 @@ pub(crate) fn verify(
             }
         }
         if has_lists {
-            for name in without {
+            // Of a backup that was removed meanwhile nothing is missing.
+            for name in without.into_iter().filter(|name| ctx.fs.meta(&repository.path_of(name)).is_ok()) {
                 each(Error::BlobListMissing { path: repository.blobs_path(name.stamp) });
                 ctx.tell(&Event::BlobsWrong(name));
             }
@@ -93,8 +94,8 @@ impl Verifying<'_> {
             self.ctx.notice(Notice::BlobsNotKnown { path: self.repository.path_of(part.name), len });
         }
         list.counts()?;
-        let (mut list, mut missing_count) = (ListReader::open(self.ctx.fs, &path)?, 0);
-        let mut waiting = Vec::new();
+        let Some(mut list) = ListReader::find(self.ctx.fs, &path)? else { return Ok(false) };
+        let (mut waiting, mut missing_count) = (Vec::new(), 0);
         loop {
             let entry = list.next()?;
             let is_end = entry.is_none();

@@ -311,6 +311,28 @@ fn forget_takes_nothing_where_a_list_is_that_of_another_backup() {
     expect_restored(&site, &[], &site.blobs());
 }
 
+/// A forget took a chain while its blobs were verified: lists that went with it were told as missing.
+#[test]
+fn verify_misses_no_list_of_a_chain_that_goes_meanwhile() {
+    let site = Site::new("bushy");
+    back_up(&site, &[]).expect_success();
+    site.zodb("grow", &["1", "4"]);
+    back_up(&site, &["--quick"]).expect_success();
+    back_up(&site, &["--full"]).expect_success();
+    let words = args!["forget", "-r", site.repository(), "--keep-last", "1", "--apply"];
+    let (seconds, store) = (site.clock.seconds(), site.repository().join("blobs"));
+    let mut is_done = false;
+    let fs = HookFs::new(move |call: &Call| {
+        if call.op == "open" && call.path.starts_with(&store) && !std::mem::replace(&mut is_done, true) {
+            ours(&TestClock::at(seconds + 60), &words).expect_success();
+        }
+        Ok(())
+    });
+    let ran = ours_with(&fs, &site.clock, &args!["-V", "-r", site.repository()]);
+    assert_eq!(site.lists().len(), 1);
+    ran.expect_success();
+}
+
 /// Just as long as, and shorter and longer than, what is put together; and nothing.
 #[test]
 fn blobs_at_the_limit_restore_from_containers_and_files() {

@@ -295,6 +295,38 @@ fn k_lets_no_backup_go_whose_blob_is_another_one() {
     expect_restored(&site, &["--at", "2033-05-18-03-34-20"], &before);
 }
 
+/// An increment that cannot be used is set aside; its list of blobs went, and its blobs with the next forget.
+#[test]
+fn what_repair_sets_aside_keeps_its_blobs() {
+    let site = Site::new("bushy");
+    back_up(&site, &[]).expect_success();
+    for seed in ["1", "2"] {
+        site.zodb("grow", &[seed, "4"]);
+        back_up(&site, &["--quick"]).expect_success();
+    }
+    let repository = site.repository();
+    std::fs::remove_file(repository.join("2033-05-18-03-35-20.deltafs")).unwrap();
+    let list = repository.join("2033-05-18-03-36-20.blobs");
+    let named = std::fs::read_to_string(&list).unwrap();
+    let (_, told) = repair(&site, &args!["--apply"]);
+    assert!(told.contains("nothing was deleted"), "{told}");
+    forget(&site, "9");
+    assert!(list.exists(), "{told}");
+    let names: Vec<String> = site
+        .stored()
+        .iter()
+        .map(|file| file.file_name().unwrap().to_str().unwrap().replace('-', " "))
+        .collect();
+    let lines = named.lines().filter(|line| line.starts_with("0000"));
+    for line in lines {
+        assert!(names.iter().any(|name| line.starts_with(name)), "{line}");
+    }
+    // Whoever deletes it does not want them any more.
+    std::fs::remove_file(repository.join("2033-05-18-03-36-20.deltafs.unlisted")).unwrap();
+    forget(&site, "9");
+    assert!(!list.exists());
+}
+
 /// A list that is a copy of another one said nothing of its own blobs, which went.
 #[test]
 fn forget_takes_nothing_where_a_list_is_that_of_another_backup() {

@@ -169,7 +169,8 @@ impl<'a> Making<'a> {
             copied = self.copy(part, named, &mut list)?;
             self.ground.ctx.tell(&Event::Ended);
         }
-        let (draft, counts) = list.end()?;
+        let ended = list.end().and_then(|(draft, counts)| Ok((draft.finish()?, counts)));
+        let (draft, counts) = ended.inspect_err(|error| self.give_room(error, &copied, wanted))?;
         if is_new || copied.count > 0 || !copied.found.is_empty() {
             let synced = draft.publish_over()?;
             self.ground.ctx.note_sync(synced, self.ground.repository.dir());
@@ -183,12 +184,17 @@ impl<'a> Making<'a> {
         match self.copy_all(part, named, list, &mut copied) {
             Ok(()) => Ok(copied),
             Err(error) => {
-                // Another run may have named what it found there.
-                if is_full(&error) && self.ground.is_locked {
-                    copied.withdraw(self.ground.ctx.fs, &named.wanted, &self.store);
-                }
+                self.give_room(&error, &copied, &named.wanted);
                 Err(error)
             }
+        }
+    }
+
+    /// Takes away what was copied in vain, if there was no room for the rest or for the list.
+    fn give_room(&self, error: &Error, copied: &Copied, wanted: &[Wanted]) {
+        // Another run may have named what it found there.
+        if is_full(error) && self.ground.is_locked {
+            copied.withdraw(self.ground.ctx.fs, wanted, &self.store);
         }
     }
 

@@ -280,6 +280,21 @@ fn repair_names_what_it_found_in_the_repository() {
     assert!(!text.contains("missing"), "{text}");
 }
 
+/// There was room for the blobs and none for their list.
+#[test]
+fn a_disk_that_is_full_when_the_list_is_written_is_left_as_it_was() {
+    let site = Site::new("bushy");
+    let fs = HookFs::new(|call: &Call| {
+        match call.op == "append" && call.path.to_str().unwrap().contains(".blobs.") {
+            true => Err(Error::from_raw_os_error(ENOSPC)),
+            false => Ok(()),
+        }
+    });
+    site.clock.pass(Duration::from_secs(60));
+    assert_eq!(ours_with(&fs, &site.clock, &site.backup_words(&[])).status, 1);
+    assert_eq!(site.stored(), Vec::<PathBuf>::new());
+}
+
 /// The server has half of a blob, the older backup all of it, and went for the new one.
 #[test]
 fn k_lets_no_backup_go_whose_blob_is_another_one() {

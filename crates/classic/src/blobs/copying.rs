@@ -193,7 +193,14 @@ impl Copying<'_> {
         // The source may have been written to since, the draft was not.
         let path = draft.path();
         let file = self.fs.open(path).map_err(vfs::Error::at(Op::Open, path))?;
-        Bytes::all(path, &*file).read(self.interrupt, &mut |_| Ok(()))
+        let content = Bytes::all(path, &*file).read(self.interrupt, &mut |_| Ok(()));
+        // The sectors are those of the source.
+        content.map_err(|error| match error {
+            Error::File(vfs::Error { op: Op::Read, source, .. }) => {
+                vfs::Error::new(Op::Read, from, source).into()
+            }
+            error => error,
+        })
     }
 
     /// Whether the draft has the content of a file by sharing its blocks. One that cannot tells of all of them.

@@ -310,6 +310,29 @@ fn k_lets_no_backup_go_whose_blob_is_another_one() {
     expect_restored(&site, &["--at", "2033-05-18-03-34-20"], &before);
 }
 
+/// Where blocks are shared a bad sector is seen in the copy.
+#[test]
+fn a_blob_that_shares_a_bad_sector_keeps_no_other_from_being_backed_up() {
+    let site = Site::new("bushy");
+    let mut bad = None;
+    let fs = HookFs::new(move |call: &Call| {
+        if call.op == "share" {
+            bad.get_or_insert_with(|| call.path.clone());
+        }
+        match call.op == "read_at" && bad.as_ref() == Some(&call.path) {
+            true => Err(Error::from_raw_os_error(EIO)),
+            false => Ok(()),
+        }
+    });
+    site.clock.pass(Duration::from_secs(60));
+    let ran = ours_with(&fs.sharing(), &site.clock, &site.backup_words(&[]));
+    assert_eq!(ran.status, 3, "{}", ran.stderr);
+    let told: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    assert_eq!(told["blobs_missing"], 1);
+    assert_eq!(back_up(&site, &[]).status, 0);
+    expect_restored(&site, &[], &site.blobs());
+}
+
 /// An increment that cannot be used is set aside; its list of blobs went, and its blobs with the next forget.
 #[test]
 fn what_repair_sets_aside_keeps_its_blobs() {

@@ -80,7 +80,7 @@ impl Copying<'_> {
         }
         // A list is made anew, or lacks what was missing.
         if self.trust == Trust::Hash
-            && let Some(held) = self.stored(revision)?
+            && let Ok(Some(held)) = self.stored(revision)
         {
             let differs = self.is_another_elsewhere(revision, held.content)?;
             return Ok(Outcome { differs, ..Outcome::of(Taken::Found(held)) });
@@ -113,7 +113,11 @@ impl Copying<'_> {
         // Where the server has lost it, what the repository has is all there is.
         let taken = match (had, known) {
             (Some(held), _) => Taken::Had(held),
-            (None, None) => self.stored(revision)?.map_or(Taken::Missing(unreadable), Taken::Found),
+            (None, None) => match self.stored(revision) {
+                Ok(stored) => stored.map_or(Taken::Missing(unreadable), Taken::Found),
+                Err(Error::File(error)) => Taken::Missing(Some(error)),
+                Err(error) => return Err(error),
+            },
             (None, Some(_)) => Taken::Missing(unreadable),
         };
         Ok(Outcome::of(taken))
@@ -140,7 +144,7 @@ impl Copying<'_> {
             let mode = file.meta().map_err(vfs::Error::at(Op::Stat, &from))?.access.mode & 0o444;
             let content = self.draft(&from, &*file, mode, revision)?;
             // A container is not written into; the file of its own takes no other's place.
-            let is_taken = self.stored(revision)?.is_some_and(|stored| stored.content != content);
+            let is_taken = self.has_other(revision, content)?;
             let spot = match held.spot {
                 Spot::Within(..) if is_taken => Spot::ByHash,
                 Spot::Within(..) => Spot::Alone,
@@ -242,10 +246,9 @@ impl Copying<'_> {
         }
         let content = self.draft(from, file, mode, revision)?;
         let is_as_listed = is_own && !is_another(content);
-        let stored = if is_as_listed { None } else { self.stored(revision)? };
         // What is there may be all that is left of a state: it is replaced by its like alone. Nor does another one get the name
         // under which lists look for what was lost.
-        let is_other = is_another(content) || stored.is_some_and(|stored| stored.content != content);
+        let is_other = is_another(content) || !is_as_listed && self.has_other(revision, content)?;
         let spot = if is_other { Spot::ByHash } else { Spot::Alone };
         let taken = Taken::Copied(Held { content, spot });
         Ok(Outcome { differs: differs || is_other, ..Outcome::of(taken) })
@@ -262,9 +265,22 @@ impl Copying<'_> {
         if self.fs.meta(&self.store.path(revision)).map_or(true, |meta| meta.len != len) {
             return Ok(None);
         }
-        let Some(held) = self.stored(revision)? else { return Ok(None) };
+        let held = match self.stored(revision) {
+            Ok(Some(held)) => held,
+            Ok(None) | Err(Error::File(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
         let content = Bytes::all(from, file).read(self.interrupt, &mut |_| Ok(()))?;
         Ok(Some(held).filter(|held| held.content == content))
+    }
+
+    /// Whether something else stands in the repository under the name of a blob. What cannot be read may be anything.
+    fn has_other(&self, revision: Revision, content: Content) -> Result<bool, Error> {
+        match self.stored(revision) {
+            Ok(stored) => Ok(stored.is_some_and(|stored| stored.content != content)),
+            Err(Error::File(_)) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     /// What stands in the repository under the name of a blob, whatever lists say.

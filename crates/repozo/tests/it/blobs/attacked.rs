@@ -310,6 +310,23 @@ fn k_lets_no_backup_go_whose_blob_is_another_one() {
     expect_restored(&site, &["--at", "2033-05-18-03-34-20"], &before);
 }
 
+/// A bad sector in what a run that died had copied, or in what a damaged list named, kept all blobs from being backed up.
+#[test]
+fn a_bad_sector_in_the_repository_keeps_no_blob_from_being_backed_up() {
+    let site = Site::new("bushy");
+    back_up(&site, &[]).expect_success();
+    let (_, stored) = a_blob(&site);
+    cut(&site.lists().remove(0));
+    let fs = HookFs::new(move |call: &Call| match call.op == "read_at" && call.path == stored {
+        true => Err(Error::from_raw_os_error(EIO)),
+        false => Ok(()),
+    });
+    site.clock.pass(Duration::from_secs(60));
+    let ran = ours_with(&fs, &site.clock, &site.backup_words(&[]));
+    assert_eq!(ran.status, 3, "{}", ran.stderr);
+    expect_restored(&site, &[], &site.blobs());
+}
+
 /// Where blocks are shared a bad sector is seen in the copy.
 #[test]
 fn a_blob_that_shares_a_bad_sector_keeps_no_other_from_being_backed_up() {

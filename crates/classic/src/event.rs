@@ -152,6 +152,8 @@ pub enum Event<'a> {
         /// How many transactions it has, if it was joined to those before it.
         transaction_count: Option<u64>,
     },
+    /// Blobs of a backup, or their list, are not what they should be; each problem is told by itself.
+    BlobsWrong(BackupName),
     /// Verification found something.
     Problem(&'a VerifyProblem),
     /// Something that the user has to know, and that is no failure.

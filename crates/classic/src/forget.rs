@@ -15,7 +15,8 @@ use crate::reconcile::{line_of, reconcile, write_dat};
 use crate::repository::Survey;
 use crate::retention::{BackupFacts, ChainFacts, Policy, Reason, decide};
 use crate::{
-    BackupEntry, BackupName, BlobsForgotten, Chain, ChainEntry, ChainReader, Context, Error, Part, Repository,
+    BackupEntry, BackupName, BlobsForgotten, Chain, ChainEntry, ChainReader, Context, Error, Notice, Part,
+    Repository,
 };
 use filestorage::transaction_before;
 use std::collections::BTreeSet;
@@ -74,7 +75,14 @@ pub fn forget(
         }
     }
     // Behind all else: what no list names any more is of no backup.
-    let blobs = collect_or_tell(ctx, &repository)?;
+    let blobs = match lock {
+        Some(_) => collect_or_tell(ctx, &repository)?,
+        None => {
+            // A backup that is being made has no list yet.
+            ctx.notice(Notice::BlobsKept(format!("{} cannot be locked", dir.display())));
+            BlobsForgotten::default()
+        }
+    };
     Ok((plan.into_iter().flatten().collect(), blobs))
 }
 

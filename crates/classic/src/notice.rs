@@ -172,6 +172,15 @@ pub enum Notice {
     BlobListAnew(String),
     /// A blob was copied, and the repository has another one under its oid and tid, at this path.
     BlobDiffers(PathBuf),
+    /// The repository has a blob, the blob directory another one of the same oid and tid, and no list says which is right.
+    BlobStays(PathBuf),
+    /// A list of blobs that is damaged or missing cannot be made anew.
+    BlobListNotMade {
+        /// The list.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// A blob that is in no list, and not in the blob directory either, was found at this path of the repository.
     BlobOfNoList(PathBuf),
     /// Transactions of a backup are damaged.
@@ -369,6 +378,16 @@ impl fmt::Display for Notice {
                     f,
                     "{path} is another blob than the one that was just copied, of the same object and transaction: both are kept; which is right?"
                 )
+            }
+            Notice::BlobStays(path) => {
+                let path = path.display();
+                write!(
+                    f,
+                    "{path} is another blob than the blob directory has: it stays as it is; which is right?"
+                )
+            }
+            Notice::BlobListNotMade { path, reason } => {
+                write!(f, "{} cannot be made anew: {reason}", path.display())
             }
             Notice::BlobOfNoList(path) => {
                 let path = path.display();

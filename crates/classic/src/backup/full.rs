@@ -28,6 +28,7 @@ impl Run<'_> {
         if self.request.kill_old && !damaged {
             // What older lists know of blobs is used for the new one.
             self.back_up_blobs()?;
+            self.expect_no_other_blobs()?;
             self.kill_old(&part, extent)?;
         }
         Ok(BackupOutcome::Made(part))
@@ -83,6 +84,18 @@ impl Run<'_> {
         if let Some(backup_tid) = latest.filter(|latest| extent.last_tid().is_none_or(|tid| tid < *latest)) {
             let (path, source_tid) = (self.source.path.clone(), extent.last_tid());
             self.ctx.notice(Notice::SourceOlder { path, source_tid, backup_tid });
+        }
+    }
+
+    /// Of a blob that was cut the right one may be in the older backups alone.
+    fn expect_no_other_blobs(&self) -> Result<(), Error> {
+        let differs = self.blobs.get().is_some_and(|blobs| blobs.differing_count > 0);
+        match self.survey.chains.iter().find(|chain| !chain.files.is_empty()) {
+            Some(chain) if differs && !self.request.force => Err(Error::NotDeleted {
+                path: self.repository.path_of(chain.full),
+                reason: "a blob differs from that of an older backup, and only one of them is right",
+            }),
+            _ => Ok(()),
         }
     }
 

@@ -137,7 +137,7 @@ impl BackUp<'_> {
             Err(Error::File(error)) if error.is_not_found() => self.named_by_records(part)?,
             Err(error @ Error::BlobList { .. }) => {
                 self.making.ground.ctx.notice(Notice::BlobListAnew(error.to_string()));
-                self.named_by_records(part)?
+                self.making.named_anew(part)?
             }
             Err(error) => return Err(error),
         };
@@ -162,7 +162,7 @@ impl BackUp<'_> {
             let missing = wanted.iter().filter(|wanted| wanted.line.is_none()).map(|wanted| wanted.revision);
             let (found, missing): (Vec<_>, Vec<_>) = missing.partition(|revision| making.is_there(*revision));
             if !found.is_empty() {
-                return Ok(Some(Named { wanted, unread_len: head.unread_len }));
+                return Ok(Some(Named { wanted, unread_len: head.unread_len, is_listed: true }));
             }
             missing.into_iter().for_each(|revision| self.tell_missing(revision));
         }
@@ -182,7 +182,7 @@ impl BackUp<'_> {
         let reader = ChainReader::new(ctx.fs, repository, &parts);
         let mut making = Making::of_chain(self.making.ground.clone(), chain, &reader, survey)?;
         for part in without {
-            let named = match making.named_by_records(part, true) {
+            let named = match making.named_anew(part) {
                 Ok(named) => named,
                 Err(error @ Error::Interrupted { .. }) => return Err(error),
                 // Verify tells what is wrong with it.

@@ -1,6 +1,7 @@
 //! Which blobs no list names any more.
 
 use super::Revision;
+use super::counts::count_blobs;
 use super::dir::is_absent;
 use super::list::{Entry, ListReader};
 use super::spot::{Container, Held, Spot};
@@ -116,8 +117,11 @@ impl Named {
     }
 }
 
-/// Where some backups of a chain have lists and one has none, it may have had one.
+/// Where some backups of a chain have lists and one has none, it may have had one; so it may where it has that of another one.
 fn expect_lists_of(ctx: &Context<'_>, repository: &Repository<'_>, chain: &Chain) -> Result<(), Error> {
+    for part in chain.tile().parts {
+        count_blobs(ctx, repository, &part)?;
+    }
     let lists = chain.files.iter().map(|name| repository.blobs_path(name.stamp));
     let (there, away): (Vec<_>, Vec<_>) = lists.partition(|list| ctx.fs.meta(list).is_ok());
     match away.into_iter().next() {
@@ -148,7 +152,7 @@ fn remove_from(
 }
 
 /// The names in a directory; none where it is not there.
-fn names_in(ctx: &Context<'_>, dir: &Path) -> Result<Vec<String>, Error> {
+pub(super) fn names_in(ctx: &Context<'_>, dir: &Path) -> Result<Vec<String>, Error> {
     match ctx.fs.list(dir) {
         Ok(names) => Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect()),
         Err(error) if is_absent(&error) => Ok(Vec::new()),

@@ -23,7 +23,7 @@ use vfs::{Fs, Grant, Op};
 pub(super) const SMALL_LEN: u64 = 1 << 16;
 /// A container that has so much gets no more.
 const LEN_LIMIT: u64 = 1 << 30;
-const HEAD: &str = "repozo-blob-container 1\n";
+pub(super) const HEAD: &str = "repozo-blob-container 1\n";
 /// So much is written at once.
 const WRITE_LEN: usize = 1 << 16;
 

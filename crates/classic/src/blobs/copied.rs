@@ -124,7 +124,8 @@ impl Copied {
             batch.publish(&Store::name(revision), &store.path_of(revision, held))?;
         }
         for container in containers {
-            batch.publish(&container.to_string(), &store.container_path(*container))?;
+            // A run that no lock keeps out may have taken the number, and named what is in its own.
+            batch.publish_new(&container.to_string(), &store.container_path(*container))?;
         }
         for revision in kept {
             batch.keep(&store.path(revision))?;

@@ -32,6 +32,8 @@ pub(super) struct Copying<'a> {
     /// Small ones are put together.
     pub(super) together: bool,
     pub(super) trust: Trust,
+    /// What is known of a blob stands in the list that is made anew.
+    pub(super) is_listed: bool,
     /// Whether files may share their blocks, as far as was seen.
     pub(super) shares: &'a AtomicBool,
 }
@@ -76,6 +78,17 @@ impl Copying<'_> {
         if let (Some(held), Trust::Hash) = (known, self.trust) {
             return self.take_read(revision, held);
         }
+        // A list is made anew, or lacks what was missing.
+        if self.trust == Trust::Hash
+            && let Ok(Some(held)) = self.stored(revision)
+        {
+            let differs = self.is_another_elsewhere(revision, held.content)?;
+            return Ok(Outcome { differs, ..Outcome::of(Taken::Found(held)) });
+        }
+        // What is in the blob directory now may be another one: the backup was made before.
+        if let (Some(held), true) = (known, self.is_listed) {
+            return Ok(Outcome::of(Taken::Had(held)));
+        }
         let had = known.filter(|held| self.store.has(self.fs, revision, *held));
         let mut unreadable = None;
         for dir in self.dirs {
@@ -100,7 +113,11 @@ impl Copying<'_> {
         // Where the server has lost it, what the repository has is all there is.
         let taken = match (had, known) {
             (Some(held), _) => Taken::Had(held),
-            (None, None) => self.stored(revision)?.map_or(Taken::Missing(unreadable), Taken::Found),
+            (None, None) => match self.stored(revision) {
+                Ok(stored) => stored.map_or(Taken::Missing(unreadable), Taken::Found),
+                Err(Error::File(error)) => Taken::Missing(Some(error)),
+                Err(error) => return Err(error),
+            },
             (None, Some(_)) => Taken::Missing(unreadable),
         };
         Ok(Outcome::of(taken))
@@ -127,7 +144,7 @@ impl Copying<'_> {
             let mode = file.meta().map_err(vfs::Error::at(Op::Stat, &from))?.access.mode & 0o444;
             let content = self.draft(&from, &*file, mode, revision)?;
             // A container is not written into; the file of its own takes no other's place.
-            let is_taken = self.stored(revision)?.is_some_and(|stored| stored.content != content);
+            let is_taken = self.has_other(revision, content)?;
             let spot = match held.spot {
                 Spot::Within(..) if is_taken => Spot::ByHash,
                 Spot::Within(..) => Spot::Alone,
@@ -136,6 +153,20 @@ impl Copying<'_> {
             return Ok(Outcome::of(Taken::Copied(Held { content, spot })));
         }
         Ok(Outcome { is_lost: true, ..Outcome::of(Taken::Had(held)) })
+    }
+
+    /// Whether the first directory that has a blob that can be read has another one than this.
+    fn is_another_elsewhere(&self, revision: Revision, content: Content) -> Result<bool, Error> {
+        for dir in self.dirs {
+            let from = dir.file(revision);
+            let Ok(file) = self.fs.open_no_link(&from) else { continue };
+            match Bytes::all(&from, &*file).read(self.interrupt, &mut |_| Ok(())) {
+                Ok(found) => return Ok(found != content),
+                Err(error @ Error::Interrupted { .. }) => return Err(error),
+                Err(_) => {}
+            }
+        }
+        Ok(false)
     }
 
     /// Copies a blob into a draft; what that holds then.
@@ -166,7 +197,14 @@ impl Copying<'_> {
         // The source may have been written to since, the draft was not.
         let path = draft.path();
         let file = self.fs.open(path).map_err(vfs::Error::at(Op::Open, path))?;
-        Bytes::all(path, &*file).read(self.interrupt, &mut |_| Ok(()))
+        let content = Bytes::all(path, &*file).read(self.interrupt, &mut |_| Ok(()));
+        // The sectors are those of the source.
+        content.map_err(|error| match error {
+            Error::File(vfs::Error { op: Op::Read, source, .. }) => {
+                vfs::Error::new(Op::Read, from, source).into()
+            }
+            error => error,
+        })
     }
 
     /// Whether the draft has the content of a file by sharing its blocks. One that cannot tells of all of them.
@@ -191,7 +229,10 @@ impl Copying<'_> {
         let mode = meta.access.mode & 0o444;
         // A file of its own that was lost comes back where the lists look for it.
         let is_own = known.is_some_and(|held| held.spot == Spot::Alone) && !differs;
+        // Where the repository has lost its own one, another one is another one all the same.
+        let is_another = |content: Content| known.is_some_and(|held| held.content != content);
         if !is_own && let Some(held) = self.kept(from, file, revision, meta.len)? {
+            let differs = differs || is_another(held.content);
             return Ok(Outcome { differs, ..Outcome::of(Taken::Kept(held)) });
         }
         if self.together && !is_own && meta.len < SMALL_LEN {
@@ -200,13 +241,14 @@ impl Copying<'_> {
                 bytes.extend_from_slice(piece);
                 Ok(())
             })?;
+            let differs = differs || is_another(content);
             return Ok(Outcome { differs, ..Outcome::of(Taken::Read(Small { content, bytes, mode })) });
         }
         let content = self.draft(from, file, mode, revision)?;
-        let is_as_listed = is_own && known.is_some_and(|held| held.content == content);
-        let stored = if is_as_listed { None } else { self.stored(revision)? };
-        // What is there may be all that is left of a state: it is replaced by its like alone.
-        let is_other = stored.is_some_and(|stored| stored.content != content);
+        let is_as_listed = is_own && !is_another(content);
+        // What is there may be all that is left of a state: it is replaced by its like alone. Nor does another one get the name
+        // under which lists look for what was lost.
+        let is_other = is_another(content) || !is_as_listed && self.has_other(revision, content)?;
         let spot = if is_other { Spot::ByHash } else { Spot::Alone };
         let taken = Taken::Copied(Held { content, spot });
         Ok(Outcome { differs: differs || is_other, ..Outcome::of(taken) })
@@ -227,9 +269,22 @@ impl Copying<'_> {
             Err(error) if is_absent(&error) => return Ok(None),
             Err(error) => return Err(vfs::Error::new(Op::Stat, &path, error).into()),
         }
-        let Some(held) = self.stored(revision)? else { return Ok(None) };
+        let held = match self.stored(revision) {
+            Ok(Some(held)) => held,
+            Ok(None) | Err(Error::File(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
         let content = Bytes::all(from, file).read(self.interrupt, &mut |_| Ok(()))?;
         Ok(Some(held).filter(|held| held.content == content))
+    }
+
+    /// Whether something else stands in the repository under the name of a blob. What cannot be read may be anything.
+    fn has_other(&self, revision: Revision, content: Content) -> Result<bool, Error> {
+        match self.stored(revision) {
+            Ok(stored) => Ok(stored.is_some_and(|stored| stored.content != content)),
+            Err(Error::File(_)) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     /// What stands in the repository under the name of a blob, whatever lists say.

@@ -2,8 +2,11 @@
 //! revision included, however long a line is.
 
 use super::Revision;
+use super::collect::names_in;
+use super::container::HEAD;
 use super::list::{Entry, LINE_LEN_LIMIT, ListReader, parse_entry};
-use super::spot::Held;
+use super::spot::{Container, Held, Spot};
+use super::store::Store;
 use crate::{Context, Error};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
@@ -32,6 +35,8 @@ pub(super) struct Line {
 pub(super) struct KnownLines<'a> {
     fs: &'a dyn Fs,
     paths: Vec<PathBuf>,
+    /// Containers, which say of each blob what it is; counted on behind the lists.
+    containers: Vec<(Container, PathBuf)>,
     /// The one that was read last: mostly the next line is in it, too.
     open: Option<(u32, Box<dyn ReadFile>)>,
 }
@@ -39,7 +44,7 @@ pub(super) struct KnownLines<'a> {
 impl<'a> KnownLines<'a> {
     /// Those of these lists; the caller holds the lock of the repository, so that they stay what they are.
     pub(super) fn of(fs: &'a dyn Fs, paths: Vec<PathBuf>) -> KnownLines<'a> {
-        KnownLines { fs, paths, open: None }
+        KnownLines { fs, paths, containers: Vec::new(), open: None }
     }
 
     /// Notes for each of `wanted`, which are in the order of lists, what any of the lists says of it.
@@ -53,6 +58,37 @@ impl<'a> KnownLines<'a> {
             if find_in(reader, list, wanted).is_err() {
                 let lines = wanted.iter_mut().map(|wanted| &mut wanted.line);
                 lines.filter(|line| line.is_some_and(|line| line.list == list)).for_each(|line| *line = None);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes for each of `wanted` of which no list says anything what containers say: those that were in a list that is lost.
+    ///
+    /// # Errors
+    /// An interruption, the system's. A container is believed up to where it is cut.
+    pub(super) fn find_in_containers(
+        &mut self,
+        ctx: &Context<'_>,
+        store: &Store,
+        wanted: &mut [Wanted],
+    ) -> Result<(), Error> {
+        if self.containers.is_empty() {
+            let names = names_in(ctx, &store.containers_dir())?;
+            let containers = names.iter().filter_map(|name| name.parse().ok());
+            self.containers =
+                containers.map(|container| (container, store.container_path(container))).collect();
+        }
+        for (list, (_, path)) in (0_u32..).skip(self.paths.len()).zip(&self.containers) {
+            ctx.interrupt.check()?;
+            let Ok(file) = self.fs.open(path) else { continue };
+            let mut pos = HEAD.len() as u64;
+            while let Some((Entry { revision, held: Some(held) }, line_len)) = line_at(&*file, path, pos)? {
+                let at = wanted.binary_search_by_key(&revision, |wanted| wanted.revision);
+                if let (Ok(at), Some(pos)) = (at, NonZeroU64::new(pos)) {
+                    wanted[at].line.get_or_insert(Line { pos, list });
+                }
+                pos = pos.saturating_add(line_len).saturating_add(held.content.len);
             }
         }
         Ok(())
@@ -80,20 +116,31 @@ impl<'a> KnownLines<'a> {
     /// [`Error::BlobList`], the system's.
     pub(super) fn held(&mut self, wanted: &Wanted) -> Result<Option<Held>, Error> {
         let Some(Line { pos, list }) = wanted.line else { return Ok(None) };
-        let path = &self.paths[list as usize];
+        let behind = (list as usize).checked_sub(self.paths.len()).map(|at| &self.containers[at]);
+        let path = behind.map_or_else(|| &self.paths[list as usize], |(_, path)| path);
         let file = match self.open.take() {
             Some((open, file)) if open == list => file,
             _ => self.fs.open(path).map_err(vfs::Error::at(Op::Open, path))?,
         };
-        let mut bytes = [0; LINE_LEN_LIMIT];
-        let len = file.read_full_at(pos.get(), &mut bytes).map_err(vfs::Error::at(Op::Read, path))?;
+        let line = line_at(&*file, path, pos.get())?;
         self.open = Some((list, file));
-        let line = bytes[..len].split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
-        let entry = std::str::from_utf8(line).ok().and_then(parse_entry);
-        let entry = entry.filter(|entry| entry.revision == wanted.revision);
+        let line = line.filter(|(entry, _)| entry.revision == wanted.revision);
         let reason = "a line is another one than it was";
-        Ok(entry.ok_or_else(|| Error::BlobList { path: path.clone(), reason })?.held)
+        let (Entry { held, .. }, line_len) =
+            line.ok_or_else(|| Error::BlobList { path: path.clone(), reason })?;
+        // In a container a blob stands behind its line.
+        let within = behind.map(|(container, _)| Spot::Within(*container, pos.get() + line_len));
+        Ok(held.map(|held| Held { spot: within.unwrap_or(held.spot), ..held }))
     }
+}
+
+/// The line that begins at `pos`, if it is one, and how long it is.
+fn line_at(file: &dyn ReadFile, path: &Path, pos: u64) -> Result<Option<(Entry, u64)>, Error> {
+    let mut bytes = [0; LINE_LEN_LIMIT];
+    let len = file.read_full_at(pos, &mut bytes).map_err(vfs::Error::at(Op::Read, path))?;
+    let line = bytes[..len].split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+    let entry = std::str::from_utf8(line).ok().and_then(parse_entry);
+    Ok(entry.map(|entry| (entry, line.len() as u64)))
 }
 
 fn find_in(mut list: ListReader, number: u32, wanted: &mut [Wanted]) -> Result<(), Error> {

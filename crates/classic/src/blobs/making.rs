@@ -67,6 +67,8 @@ pub(super) struct Named {
     pub(super) wanted: Vec<Wanted>,
     /// So many bytes of its transactions could not be looked through.
     pub(super) unread_len: u64,
+    /// Whether they are those of its own list: what has a line there stays what it was.
+    pub(super) is_listed: bool,
 }
 
 /// Whether there was no room.
@@ -109,6 +111,15 @@ impl<'a> Making<'a> {
         self.ground.dirs.iter().any(|dir| self.ground.ctx.fs.meta(&dir.file(revision)).is_ok())
     }
 
+    /// What the transactions of a backup whose list is lost name, and what all lists and containers say of it.
+    pub(super) fn named_anew(&mut self, part: &Part) -> Result<Named, Error> {
+        let mut named = self.named_by_records(part, true)?;
+        if named.wanted.iter().any(|wanted| wanted.line.is_none()) {
+            self.known.find_in_containers(self.ground.ctx, &self.store, &mut named.wanted)?;
+        }
+        Ok(named)
+    }
+
     /// What the transactions of a backup name, and what the lists of all chains say of it, if it is to be looked up there.
     pub(super) fn named_by_records(&self, part: &Part, looks_up: bool) -> Result<Named, Error> {
         let Origin { path, bytes, .. } = &self.origin;
@@ -133,15 +144,15 @@ impl<'a> Making<'a> {
         if looks_up {
             self.known.find(self.ground.ctx, &mut wanted)?;
         }
-        Ok(Named { wanted, unread_len })
+        Ok(Named { wanted, unread_len, is_listed: false })
     }
 
     /// Makes the list of a backup, copies what the repository lacks of it, and publishes it when all of it is durable; what
-    /// became of the blobs. A list that is not new is published only if something was copied.
+    /// became of the blobs. A list that is not new is published only if something was copied or found.
     pub(super) fn make(
         &mut self,
         part: &Part,
-        Named { wanted, unread_len }: &Named,
+        named @ Named { wanted, unread_len, .. }: &Named,
         is_new: bool,
     ) -> Result<(Copied, BlobCounts), Error> {
         let path = self.ground.repository.blobs_path(part.name.stamp);
@@ -155,11 +166,12 @@ impl<'a> Making<'a> {
         let mut copied = Copied::default();
         if !wanted.is_empty() {
             self.ground.ctx.tell(&Event::Began { phase: Phase::CopyingBlobs, total_len: None });
-            copied = self.copy(part, wanted, &mut list)?;
+            copied = self.copy(part, named, &mut list)?;
             self.ground.ctx.tell(&Event::Ended);
         }
-        let (draft, counts) = list.end()?;
-        if is_new || copied.count > 0 {
+        let ended = list.end().and_then(|(draft, counts)| Ok((draft.finish()?, counts)));
+        let (draft, counts) = ended.inspect_err(|error| self.give_room(error, &copied, wanted))?;
+        if is_new || copied.count > 0 || !copied.found.is_empty() {
             let synced = draft.publish_over()?;
             self.ground.ctx.note_sync(synced, self.ground.repository.dir());
         }
@@ -167,23 +179,29 @@ impl<'a> Making<'a> {
     }
 
     /// Writes the lines of a list, and copies those blobs that the repository does not have; all of them are durable then.
-    fn copy(&mut self, part: &Part, wanted: &[Wanted], list: &mut ListWriter<'_>) -> Result<Copied, Error> {
+    fn copy(&mut self, part: &Part, named: &Named, list: &mut ListWriter<'_>) -> Result<Copied, Error> {
         let mut copied = Copied::default();
-        match self.copy_all(part, wanted, list, &mut copied) {
+        match self.copy_all(part, named, list, &mut copied) {
             Ok(()) => Ok(copied),
             Err(error) => {
-                if is_full(&error) {
-                    copied.withdraw(self.ground.ctx.fs, wanted, &self.store);
-                }
+                self.give_room(&error, &copied, &named.wanted);
                 Err(error)
             }
+        }
+    }
+
+    /// Takes away what was copied in vain, if there was no room for the rest or for the list.
+    fn give_room(&self, error: &Error, copied: &Copied, wanted: &[Wanted]) {
+        // Another run may have named what it found there.
+        if is_full(error) && self.ground.is_locked {
+            copied.withdraw(self.ground.ctx.fs, wanted, &self.store);
         }
     }
 
     fn copy_all(
         &mut self,
         part: &Part,
-        wanted: &[Wanted],
+        Named { wanted, is_listed, .. }: &Named,
         list: &mut ListWriter<'_>,
         copied: &mut Copied,
     ) -> Result<(), Error> {
@@ -204,6 +222,7 @@ impl<'a> Making<'a> {
                 gid,
                 together: self.ground.together,
                 trust: self.ground.trust,
+                is_listed: *is_listed,
                 shares: &self.shares,
             };
             let each = lines.par_iter().zip(known?);

@@ -39,6 +39,15 @@ pub struct BlobsMended {
     pub healed_count: u64,
     /// Blobs that are damaged or missing still, each once.
     pub lost_count: u64,
+    /// Blobs of which the blob directory has another one than the repository.
+    pub differing_count: u64,
+}
+
+impl BlobsMended {
+    /// Whether each blob is there, and is the only one of its oid and tid.
+    pub fn is_complete(&self) -> bool {
+        self.lost_count == 0 && self.differing_count == 0
+    }
 }
 
 /// What is wrong with the blobs of the repository in `dir`; `quick` looks at their lengths alone.
@@ -121,24 +130,42 @@ fn mend_part(
     let (named, is_new) = match sound_list(making, part, &path) {
         // Nothing can be put back.
         Ok(_) if making.ground.trust == Trust::Length => return Ok(()),
-        Ok(named) => (named, false),
+        Ok(named) => (Some(named), false),
         Err(error @ Error::BlobList { .. }) => {
             making.ground.ctx.notice(Notice::BlobListAnew(error.to_string()));
-            (making.named_by_records(part, true)?, true)
+            (named_anew(making, part)?, true)
         }
-        Err(Error::File(error)) if error.is_not_found() => (making.named_by_records(part, true)?, true),
+        Err(Error::File(error)) if error.is_not_found() => (named_anew(making, part)?, true),
         Err(error) => return Err(error),
     };
+    let Some(named) = named else { return Ok(()) };
     let (copied, _) = making.make(part, &named, is_new)?;
     mended.lists_count += u64::from(is_new);
     mended.healed_count += copied.count;
+    mended.differing_count += copied.differing.len() as u64;
+    for revision in &copied.differing {
+        making.ground.ctx.notice(Notice::BlobStays(making.store.path(*revision)));
+    }
     lost.extend(copied.missing.iter().map(|(revision, _)| revision).chain(&copied.lost));
     Ok(())
+}
+
+/// What a backup names; `None` if its transactions cannot be looked through, which is told and hinders no other list.
+fn named_anew(making: &mut Making<'_>, part: &Part) -> Result<Option<Named>, Error> {
+    match making.named_anew(part) {
+        Err(error @ Error::Interrupted { .. }) => Err(error),
+        Err(error) => {
+            let path = making.ground.repository.blobs_path(part.name.stamp);
+            making.ground.ctx.notice(Notice::BlobListNotMade { path, reason: error.to_string() });
+            Ok(None)
+        }
+        named => named.map(Some),
+    }
 }
 
 fn sound_list(making: &Making<'_>, part: &Part, path: &Path) -> Result<Named, Error> {
     let list = ListReader::open(making.ground.ctx.fs, path)?;
     list.expect_of(part)?;
     let unread_len = list.head().unread_len;
-    Ok(Named { wanted: making.known.all_of(path)?, unread_len })
+    Ok(Named { wanted: making.known.all_of(path)?, unread_len, is_listed: true })
 }

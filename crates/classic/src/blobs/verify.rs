@@ -28,24 +28,41 @@ pub(crate) fn verify(
     quick: bool,
     each: &mut dyn FnMut(Error),
 ) -> Result<(), Error> {
-    let mut run =
-        Verifying { ctx, repository, store: Store::of(repository), last, quick, seen: HashSet::new() };
+    let mut run = Verifying {
+        ctx,
+        repository,
+        store: Store::of(repository),
+        last,
+        quick,
+        seen: HashSet::new(),
+        wrong: HashSet::new(),
+        is_wrong: false,
+    };
     for parts in chains {
         let (mut without, mut has_lists) = (Vec::new(), false);
         for part in &parts {
             ctx.interrupt.check()?;
+            run.is_wrong = false;
             match run.list(part, each) {
                 Err(error @ Error::Interrupted { .. }) => return Err(error),
                 Err(error) => {
                     has_lists |= matches!(error, Error::BlobList { .. });
+                    run.is_wrong = true;
                     each(error);
                 }
                 Ok(true) => has_lists = true,
-                Ok(false) => without.push(repository.blobs_path(part.name.stamp)),
+                Ok(false) => without.push(part.name),
+            }
+            if run.is_wrong {
+                ctx.tell(&Event::BlobsWrong(part.name));
             }
         }
         if has_lists {
-            without.into_iter().for_each(|path| each(Error::BlobListMissing { path }));
+            // Of a backup that was removed meanwhile nothing is missing.
+            for name in without.into_iter().filter(|name| ctx.fs.meta(&repository.path_of(name)).is_ok()) {
+                each(Error::BlobListMissing { path: repository.blobs_path(name.stamp) });
+                ctx.tell(&Event::BlobsWrong(name));
+            }
         }
     }
     Ok(())
@@ -59,6 +76,10 @@ struct Verifying<'a> {
     quick: bool,
     /// The lines that were looked at: a list of a later chain names again what is still there.
     seen: HashSet<u128>,
+    /// Those of them that were not what they should be.
+    wrong: HashSet<u128>,
+    /// Whether something was wrong with the list that is looked at, or with its blobs.
+    is_wrong: bool,
 }
 
 impl Verifying<'_> {
@@ -73,15 +94,17 @@ impl Verifying<'_> {
             self.ctx.notice(Notice::BlobsNotKnown { path: self.repository.path_of(part.name), len });
         }
         list.counts()?;
-        let (mut list, mut missing_count) = (ListReader::open(self.ctx.fs, &path)?, 0);
-        let mut waiting = Vec::new();
+        let Some(mut list) = ListReader::find(self.ctx.fs, &path)? else { return Ok(false) };
+        let (mut waiting, mut missing_count) = (Vec::new(), 0);
         loop {
             let entry = list.next()?;
             let is_end = entry.is_none();
             if let Some(entry) = entry.filter(|entry| self.is_wanted(entry)) {
+                let mark = mark_of(&entry);
                 match entry.held {
-                    Some(held) if self.seen.insert(mark_of(&entry)) => waiting.push((entry.revision, held)),
-                    Some(_) => {}
+                    Some(held) if self.seen.insert(mark) => waiting.push((entry.revision, held)),
+                    // What was told is not told again.
+                    Some(_) => self.is_wrong |= self.wrong.contains(&mark),
                     None => missing_count += 1,
                 }
             }
@@ -114,13 +137,18 @@ impl Verifying<'_> {
             wanted.par_iter().map(|(revision, held)| self.blob(*revision, *held)).collect();
         for (found, (revision, held)) in found.into_iter().zip(wanted) {
             self.ctx.tell(&Event::Advanced(held.content.len));
+            let mark = || mark_of(&Entry { revision: *revision, held: Some(*held) });
             match found {
                 Err(error @ Error::Interrupted { .. }) => return Err(error),
                 // A backup that was removed meanwhile took its blobs with it; where another one needs it, it is told there.
                 Err(_) if self.ctx.fs.meta(list).is_err() => {
-                    self.seen.remove(&mark_of(&Entry { revision: *revision, held: Some(*held) }));
+                    self.seen.remove(&mark());
                 }
-                Err(error) => each(error),
+                Err(error) => {
+                    self.is_wrong = true;
+                    self.wrong.insert(mark());
+                    each(error);
+                }
                 Ok(()) => {}
             }
         }

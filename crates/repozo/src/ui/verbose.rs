@@ -64,6 +64,7 @@ pub(crate) fn lines(event: &Event<'_>) -> Vec<String> {
         // Told in other ways.
         Event::Copied { .. }
         | Event::Verified { .. }
+        | Event::BlobsWrong(_)
         | Event::Problem(_)
         | Event::Notice(_)
         | Event::Began { .. }

@@ -1,5 +1,6 @@
 //! Blobs are backed up with the database, and restored as they were at any transaction; ZODB says what they were.
 
+mod attacked;
 mod broken;
 mod containers;
 mod cut_off;

@@ -146,6 +146,16 @@ impl<'fs> Batch<'fs> {
         self.fs.rename_over(&draft, target).map_err(Error::at(Op::Rename, target))
     }
 
+    /// The same, of a name that nothing may have yet.
+    ///
+    /// # Errors
+    /// The system's; `AlreadyExists` where it is taken.
+    pub fn publish_new(&mut self, name: &str, target: &Path) -> Result<(), Error> {
+        let draft = self.drafts_dir.join(name);
+        self.dirs.make(parent_dir(target))?;
+        self.fs.rename_new(&draft, target).map_err(Error::at(Op::Rename, target))
+    }
+
     /// Makes the name of a file that is there already durable with the others.
     ///
     /// # Errors

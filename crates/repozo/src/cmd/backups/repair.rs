@@ -50,7 +50,7 @@ pub(super) fn run(args: &RepairArgs, desk: &Desk<'_>, out: &mut dyn Write) -> Re
     told.map_err(Failure::Output)?;
     // What is damaged and was not put back is damaged still.
     let is_whole = match mended {
-        Some(_) => blobs_wrong(&desk.ctx, dir, args.blobs.is_none())?.is_empty(),
+        Some(mended) => mended.is_complete() && blobs_wrong(&desk.ctx, dir, args.blobs.is_none())?.is_empty(),
         None => wrong.is_empty(),
     };
     Ok(if plan.is_needed() && !is_done || !is_whole { FOUND } else { 0 })
@@ -68,7 +68,7 @@ fn write_wrong(wrong: &BlobsWrong, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn write_mended(mended: BlobsMended, out: &mut dyn Write) -> io::Result<()> {
-    let BlobsMended { lists_count, healed_count, lost_count } = mended;
+    let BlobsMended { lists_count, healed_count, lost_count, .. } = mended;
     let lists = count_of(lists_count, "list of blobs", "lists of blobs");
     writeln!(
         out,

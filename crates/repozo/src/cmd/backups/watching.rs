@@ -43,6 +43,8 @@ impl Observer for Watching<'_> {
             Event::Verified { name, sum, transaction_count } => {
                 seen.verified.insert(*name, (*sum, *transaction_count));
             }
+            // A file that is right, and of no use without its blobs.
+            Event::BlobsWrong(name) => drop(seen.verified.remove(name)),
             Event::Verifying(path) => {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 seen.begun.insert(name);

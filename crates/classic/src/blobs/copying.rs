@@ -114,7 +114,8 @@ impl Copying<'_> {
         let taken = match (had, known) {
             (Some(held), _) => Taken::Had(held),
             (None, None) => match self.stored(revision) {
-                Ok(stored) => stored.map_or(Taken::Missing(unreadable), Taken::Found),
+                Ok(Some(stored)) => Taken::Found(stored),
+                Ok(None) => self.stored_by_hash(revision)?.map_or(Taken::Missing(unreadable), Taken::Found),
                 Err(Error::File(error)) => Taken::Missing(Some(error)),
                 Err(error) => return Err(error),
             },
@@ -285,6 +286,21 @@ impl Copying<'_> {
             Err(Error::File(_)) => Ok(true),
             Err(error) => Err(error),
         }
+    }
+
+    /// What stands in the repository under the name of a blob with its hash behind it, whatever lists say.
+    fn stored_by_hash(&self, revision: Revision) -> Result<Option<Held>, Error> {
+        for (path, short) in self.store.paths_by_hash(self.fs, revision) {
+            let Ok(file) = self.fs.open(&path) else { continue };
+            match Bytes::all(&path, &*file).read(self.interrupt, &mut |_| Ok(())) {
+                Ok(content) if content.hash.short_number() == short => {
+                    return Ok(Some(Held { content, spot: Spot::ByHash }));
+                }
+                Err(error @ Error::Interrupted { .. }) => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(None)
     }
 
     /// What stands in the repository under the name of a blob, whatever lists say.

@@ -2,6 +2,7 @@
 //! revision included, however long a line is.
 
 use super::Revision;
+use super::bytes::Bytes;
 use super::collect::names_in;
 use super::container::HEAD;
 use super::list::{Entry, LINE_LEN_LIMIT, ListReader, parse_entry};
@@ -66,7 +67,7 @@ impl<'a> KnownLines<'a> {
     /// Notes for each of `wanted` of which no list says anything what containers say: those that were in a list that is lost.
     ///
     /// # Errors
-    /// An interruption, the system's. A container is believed up to where it is cut.
+    /// An interruption; where they cannot be listed. What a container says is believed where its bytes are that.
     pub(super) fn find_in_containers(
         &mut self,
         ctx: &Context<'_>,
@@ -83,12 +84,21 @@ impl<'a> KnownLines<'a> {
             ctx.interrupt.check()?;
             let Ok(file) = self.fs.open(path) else { continue };
             let mut pos = HEAD.len() as u64;
-            while let Some((Entry { revision, held: Some(held) }, line_len)) = line_at(&*file, path, pos)? {
-                let at = wanted.binary_search_by_key(&revision, |wanted| wanted.revision);
-                if let (Ok(at), Some(pos)) = (at, NonZeroU64::new(pos)) {
-                    wanted[at].line.get_or_insert(Line { pos, list });
+            while let Ok(Some((Entry { revision, held: Some(held) }, line_len))) = line_at(&*file, path, pos)
+            {
+                let start_pos = pos.saturating_add(line_len);
+                let end_pos = start_pos.saturating_add(held.content.len);
+                let at = wanted.binary_search_by_key(&revision, |wanted| wanted.revision).ok();
+                let at = at.filter(|at| wanted[*at].line.is_none());
+                if let (Some(at), Some(pos)) = (at, NonZeroU64::new(pos)) {
+                    let bytes = Bytes { path, file: &*file, range: start_pos..end_pos };
+                    match bytes.read(ctx.interrupt, &mut |_| Ok(())) {
+                        Ok(found) if found == held.content => wanted[at].line = Some(Line { pos, list }),
+                        Err(error @ Error::Interrupted { .. }) => return Err(error),
+                        _ => {}
+                    }
                 }
-                pos = pos.saturating_add(line_len).saturating_add(held.content.len);
+                pos = end_pos;
             }
         }
         Ok(())

@@ -77,6 +77,16 @@ impl Store {
         }
     }
 
+    /// The files of a blob that have its hash in their names, and the beginning of that.
+    pub(super) fn paths_by_hash(&self, fs: &dyn Fs, revision: Revision) -> Vec<(PathBuf, u64)> {
+        let dir_name = Store::dir_name(revision.oid);
+        let dir = self.dir.join(&dir_name);
+        let names = fs.list(&dir).unwrap_or_default();
+        let parsed = names.iter().filter_map(|name| Some((name, Store::parse(&dir_name, name.to_str()?)?)));
+        let its = parsed.filter(|(_, (found, _))| *found == revision);
+        its.filter_map(|(name, (_, hash))| Some((dir.join(name), hash?))).collect()
+    }
+
     /// Whether the repository has a blob as a list says, as far as lengths tell.
     pub(super) fn has(&self, fs: &dyn Fs, revision: Revision, held: Held) -> bool {
         let Ok(meta) = fs.meta(&self.path_of(revision, held)) else { return false };

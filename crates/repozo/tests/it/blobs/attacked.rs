@@ -208,6 +208,53 @@ fn a_list_is_made_anew_of_containers_too() {
     expect_restored(&site, &[], &site.blobs());
 }
 
+/// The list is damaged, and the name of the blob has its hash: nothing is missing.
+#[test]
+fn a_list_is_made_anew_of_blobs_with_their_hash_in_the_name() {
+    let site = Site::new("bushy");
+    back_up(&site, &[]).expect_success();
+    let (theirs, _) = a_blob(&site);
+    cut(&theirs);
+    assert_eq!(back_up(&site, &["--full"]).status, 3);
+    forget(&site, "1").expect_success();
+    let after = site.blobs();
+    std::fs::remove_file(&theirs).unwrap();
+    cut(&site.lists().remove(0));
+    let (status, told) = repair(&site, &args!["--apply"]);
+    forget(&site, "9");
+    expect_restored(&site, &[], &after);
+    assert_eq!(status, 0, "{told}");
+}
+
+/// The line of a blob in a container tells of more bytes than any file has.
+#[test]
+fn a_container_that_is_damaged_is_looked_through_as_far_as_it_goes() {
+    let site = Site::new("bushy");
+    back_up(&site, &["--containers"]).expect_success();
+    let container = files_below(&site.repository().join("blobs/small")).remove(0);
+    let bytes = content(&container);
+    let line = String::from_utf8(bytes[24..].split(|byte| *byte == b'\n').next().unwrap().to_vec()).unwrap();
+    let words: Vec<&str> = line.split(' ').collect();
+    let hash: String = words[3].chars().rev().collect();
+    let changed = [words[0], words[1], words[2], &hash].join(" ");
+    write_anew(&container, &[&bytes[..24], changed.as_bytes(), &bytes[24 + line.len()..]].concat());
+    cut(&site.lists().remove(0));
+    back_up(&site, &[]).expect_success();
+    expect_restored(&site, &[], &site.blobs());
+    std::fs::remove_dir_all(site.repository().join("blobs/000")).unwrap();
+    for len in [u64::MAX, i64::MAX as u64, u64::MAX - 24] {
+        let changed = [words[0], words[1], &len.to_string(), words[3]].join(" ");
+        write_anew(&container, &[&bytes[..24], changed.as_bytes(), &bytes[24 + line.len()..]].concat());
+        cut(&site.lists().remove(0));
+        let (status, told) = repair(&site, &args!["--apply"]);
+        assert!(status == 3 && told.contains("1 list of blobs made anew"), "{status}: {told}");
+    }
+    // The server has all of them.
+    cut(&site.lists().remove(0));
+    back_up(&site, &[]).expect_success();
+    expect_restored(&site, &[], &site.blobs());
+}
+
 /// Repair said so, and that all is well.
 #[test]
 fn repair_does_not_say_that_all_is_well_where_a_blob_is_lost() {

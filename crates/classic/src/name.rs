@@ -27,6 +27,9 @@ pub struct BackupName {
     pub gzip: bool,
 }
 
+/// Behind the name of what was set aside.
+pub(crate) const UNLISTED: &str = ".unlisted";
+
 impl BackupName {
     /// The data file that `name` is the name of, if it is one.
     pub fn parse(name: &OsStr) -> Option<BackupName> {
@@ -39,6 +42,14 @@ impl BackupName {
             _ => return None,
         };
         Some(BackupName { stamp: Stamp::parse(stamp)?, kind, gzip })
+    }
+
+    /// The data file that was set aside under `name`, if one was: `STAMP.fs.unlisted`, and where that was taken
+    /// `STAMP.fs.HEX.unlisted`.
+    pub(crate) fn parse_set_aside(name: &OsStr) -> Option<BackupName> {
+        let name = name.to_str()?.strip_suffix(UNLISTED)?;
+        let end = name.match_indices('.').nth(1).map_or(name.len(), |(at, _)| at);
+        BackupName::parse(OsStr::new(&name[..end]))
     }
 
     /// Whether this is a full backup.

@@ -17,7 +17,7 @@
 
 use crate::NOTES_NAME;
 use crate::copy::PIECE_LEN;
-use crate::name::Companion;
+use crate::name::{Companion, UNLISTED};
 use crate::part::PartStream;
 use crate::reader::ChainReader;
 use crate::repository::Survey;
@@ -35,9 +35,6 @@ use vfs::{Grant, Lock, Op};
 const YOUNG: Duration = Duration::from_secs(3);
 /// Python writes its draft all the time: a run that did not touch it for so long is dead, not slow.
 const PYTHON_DEAD: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Behind the name of what was set aside.
-const UNLISTED: &str = ".unlisted";
 
 /// Whether a file of this name belongs to a repository.
 pub(crate) fn is_ours(name: &OsStr) -> bool {
@@ -97,8 +94,8 @@ fn sweep_after_python(ctx: &Context<'_>, repository: &Repository<'_>, survey: &S
     let lone = survey.lone_tags.iter().filter(|stamp| !listed.contains(stamp));
     let dead = dead.chain(lone.map(|stamp| (repository.tags_path(*stamp), Duration::ZERO)));
     // What was set aside may be put back.
-    let aside = set_aside_before(ctx, repository)?;
-    let lone = survey.lone_blobs.iter().filter(|stamp| !listed.contains(stamp) && !aside.contains(stamp));
+    let is_needed = |stamp: &Stamp| listed.contains(stamp) || survey.set_aside.contains(stamp);
+    let lone = survey.lone_blobs.iter().filter(|stamp| !is_needed(stamp));
     let dead = dead.chain(lone.map(|stamp| (repository.blobs_path(*stamp), Duration::ZERO)));
     let mut removed = false;
     for (path, least_age) in dead.chain([(repository.python_draft_path(), PYTHON_DEAD)]) {
@@ -112,18 +109,6 @@ fn sweep_after_python(ctx: &Context<'_>, repository: &Repository<'_>, survey: &S
         ctx.note_sync(synced, repository.dir());
     }
     Ok(())
-}
-
-/// The stamps of data files that were set aside and are still there.
-fn set_aside_before(ctx: &Context<'_>, repository: &Repository<'_>) -> Result<BTreeSet<Stamp>, Error> {
-    let names = ctx.fs.list(repository.dir()).map_err(vfs::Error::at(Op::List, repository.dir()))?;
-    let stamp_of = |name: &OsStr| {
-        let name = name.to_str()?.strip_suffix(UNLISTED)?;
-        // A second one has some digits more.
-        let end = name.match_indices('.').nth(1).map_or(name.len(), |(at, _)| at);
-        BackupName::parse(OsStr::new(&name[..end])).map(|name| name.stamp)
-    };
-    Ok(names.iter().filter_map(|name| stamp_of(name)).collect())
 }
 
 /// Goes on with the removals that had begun, or undoes them; whether there was any.

@@ -34,6 +34,8 @@ pub struct Survey {
     pub lone_tags: Vec<Stamp>,
     /// Lists of blobs of a backup that is not there.
     pub lone_blobs: Vec<Stamp>,
+    /// The stamps of data files that were set aside.
+    pub set_aside: BTreeSet<Stamp>,
     /// Chains whose removal has begun, and a later one is there that fits together.
     pub removing: Vec<Chain>,
     /// Chains whose removal had begun, but the one that they had to go for is not there: they count.
@@ -128,11 +130,12 @@ impl<'a> Repository<'a> {
     pub fn survey(&self) -> Result<Survey, Error> {
         let mut data = BTreeSet::new();
         let (mut dats, mut indexes, mut removing) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        let (mut tags, mut blobs) = (BTreeSet::new(), BTreeSet::new());
+        let (mut tags, mut blobs, mut set_aside) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for name in self.fs.list(&self.dir).map_err(vfs::Error::at(Op::List, &self.dir))? {
             if let Some(name) = BackupName::parse(&name) {
                 data.insert(name);
             }
+            set_aside.extend(BackupName::parse_set_aside(&name).map(|name| name.stamp));
             match Companion::parse(&name) {
                 Some(Companion::Dat(stamp)) => drop(dats.insert(stamp)),
                 Some(Companion::Index(stamp)) => drop(indexes.insert(stamp)),
@@ -152,6 +155,7 @@ impl<'a> Repository<'a> {
         survey.lone_blobs = blobs.difference(&data_stamps).copied().collect();
         survey.lone_tags = tags.difference(&data_stamps).copied().collect();
         survey.lone_indexes = indexes.difference(&data_stamps).copied().collect();
+        survey.set_aside = set_aside;
         survey.newest = newest;
         Ok(survey)
     }

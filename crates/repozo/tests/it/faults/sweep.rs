@@ -234,8 +234,10 @@ impl Job<'_> {
             row.tolerated.lock().unwrap().insert((call.kind(), tolerated.reason));
             return ensure(!tolerated.warns || is_named, '!', || "no warning names the file".to_owned());
         }
-        // A blob that cannot be read counts as missing, and all others are backed up.
-        let is_missing = status == Some(3) && call.paths.iter().any(|path| path.starts_with("blobs"));
+        // A blob that cannot be read counts as missing, and as another one where the repository has it; all others are backed up.
+        let is_of_blob =
+            |path: &std::path::PathBuf| ["blobs", "repository/blobs"].iter().any(|dir| path.starts_with(dir));
+        let is_missing = status == Some(3) && call.paths.iter().any(is_of_blob);
         ensure(is_missing || row.scenario.is_failure(status), '!', || {
             format!("{fault} and status {status:?}")
         })?;

@@ -82,17 +82,18 @@ pub fn mend_blobs(
     let survey = reconcile(ctx, &repository, lock.as_deref())?;
     let from = from.map(|dir| BlobDir::open(ctx, dir)).transpose()?;
     let dirs = from.as_ref().map(|from| from.with_old(ctx)).transpose()?.unwrap_or_default();
+    let other = from.as_ref().map_or(BlobLayout::Bushy, BlobDir::layout);
     let (mut mended, mut lost) = (BlobsMended::default(), BTreeSet::new());
     for chain in &survey.chains {
         let parts = chain.tile().parts;
         // A chain without any list was made without blobs, and is no worse for it.
-        let Some(layout) = layout_of(ctx, &repository, &parts) else { continue };
+        let Some(layout) = layout_of(ctx, &repository, &parts, other) else { continue };
         let reader = ChainReader::new(ctx.fs, &repository, &parts);
         let ground = Ground {
             ctx,
             repository: &repository,
             dirs: dirs.clone(),
-            layout: from.as_ref().map_or(layout, BlobDir::layout),
+            layout,
             trust: if from.is_some() { Trust::Hash } else { Trust::Length },
             together: false,
             is_locked: lock.is_some(),
@@ -108,16 +109,23 @@ pub fn mend_blobs(
     Ok(mended)
 }
 
-/// The layout that a list of the chain has; `None` where there is no list, as in a chain that was made without blobs.
-fn layout_of(ctx: &Context<'_>, repository: &Repository<'_>, parts: &[Part]) -> Option<BlobLayout> {
-    let mut paths = parts.iter().map(|part| repository.blobs_path(part.name.stamp));
-    let read = |path: PathBuf| match ListReader::open(ctx.fs, &path) {
-        Ok(list) => Some(list.head().layout),
-        // There is one, whatever it is like.
-        Err(Error::BlobList { .. }) => Some(BlobLayout::Bushy),
-        Err(_) => None,
-    };
-    paths.find_map(read)
+/// The layout that a list of the chain has, or `other` where all are damaged; `None` where there is no list, as in a chain that
+/// was made without blobs.
+fn layout_of(
+    ctx: &Context<'_>,
+    repository: &Repository<'_>,
+    parts: &[Part],
+    other: BlobLayout,
+) -> Option<BlobLayout> {
+    let mut is_damaged = false;
+    for part in parts {
+        match ListReader::open(ctx.fs, &repository.blobs_path(part.name.stamp)) {
+            Ok(list) => return Some(list.head().layout),
+            Err(Error::BlobList { .. }) => is_damaged = true,
+            Err(_) => {}
+        }
+    }
+    is_damaged.then_some(other)
 }
 
 fn mend_part(

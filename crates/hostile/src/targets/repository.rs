@@ -77,7 +77,7 @@ impl Room {
     }
 
     pub(crate) fn verify(&self, quick: bool) -> Result<(), Error> {
-        self.with(|ctx| verify(ctx, &VerifyRequest { repository: DIR.into(), quick, has_blobs: true }))
+        self.with(|ctx| verify(ctx, &VerifyRequest { repository: DIR.into(), quick, has_blobs: false }))
     }
 
     pub(crate) fn recover(

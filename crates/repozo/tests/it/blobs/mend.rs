@@ -2,6 +2,7 @@
 
 use super::{Blobs, Site, expect_all, files_below, ours, read, write_anew};
 use crate::common::{args, content};
+use filestorage::BlobLayout;
 use std::ffi::OsString;
 
 /// Two chains and an increment behind each, with the state of each chain.
@@ -124,4 +125,28 @@ fn a_chain_that_was_made_without_blobs_gets_no_lists() {
     assert!(status == 0 && told.contains("1 blob put back"), "{told}");
     assert_eq!(site.lists(), lists);
     site.verify().expect_success();
+}
+
+/// The lists got the layout of the copy that the blobs were put back from, and so did the next restore.
+#[test]
+fn a_copy_in_another_layout_puts_blobs_back_and_leaves_the_layout_alone() {
+    let site = Site::new("bushy");
+    site.backup(&[]);
+    let blobs = site.blobs();
+    let copy = site.path("copy");
+    std::fs::create_dir(&copy).unwrap();
+    std::fs::write(copy.join(".layout"), "lawn").unwrap();
+    for (file, bytes) in super::tree(&site.path("blobs")) {
+        let oid = BlobLayout::Bushy.oid_of(file.parent().unwrap().to_str().unwrap()).unwrap();
+        let dir = copy.join(BlobLayout::Lawn.dir_of(oid));
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(dir.join(file.file_name().unwrap()), bytes).unwrap();
+    }
+    std::fs::remove_file(&site.stored()[0]).unwrap();
+    let (status, told) = repair(&site, &args!["--apply", "--blobs", &copy]);
+    assert_eq!(status, 0, "{told}");
+    let (ran, data, dir) = site.restore(&[]);
+    ran.expect_success();
+    assert_eq!(content(&dir.join(".layout")), b"bushy");
+    expect_all(&read(&data, &dir), &blobs, "put back");
 }

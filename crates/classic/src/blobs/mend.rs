@@ -11,7 +11,7 @@ use crate::reconcile::reconcile;
 use crate::{ChainReader, Context, Error, Notice, Part, Repository};
 use filestorage::BlobLayout;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// What is wrong with the blobs of a repository.

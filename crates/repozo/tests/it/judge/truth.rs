@@ -42,6 +42,9 @@ pub(crate) fn what_is_wrong(fs: &dyn Fs, repository: &Path, states: &[&[u8]]) ->
 pub(crate) fn litter(fs: &dyn Fs, repository: &Path, sets_aside: bool) -> Vec<String> {
     let names = names(fs, repository);
     let is_data = |stamp: &str| DATA.iter().any(|extension| names.contains(&format!("{stamp}{extension}")));
+    let is_aside = |stamp: &str| {
+        names.iter().any(|name| name.starts_with(&format!("{stamp}.")) && name.ends_with(".unlisted"))
+    };
     // The index of a file that is listed and lost.
     let lists = names.iter().filter(|name| extension(name) == ".dat");
     let listed: Vec<u8> = lists.filter_map(|name| read(fs, &repository.join(name))).flatten().collect();
@@ -52,7 +55,9 @@ pub(crate) fn litter(fs: &dyn Fs, repository: &Path, sets_aside: bool) -> Vec<St
             !super::blobs::below(fs, &repository.join(name)).iter().any(|file| is_draft(file))
         }
         ".fs" | ".fsz" | ".deltafs" | ".deltafsz" | ".dat" => true,
-        ".tags" | ".blobs" => is_data(stamp(name)),
+        ".tags" => is_data(stamp(name)),
+        // What was set aside keeps its blobs.
+        ".blobs" => is_data(stamp(name)) || sets_aside && is_aside(stamp(name)),
         ".index" => is_data(stamp(name)) || listed.contains(stamp(name)),
         other => sets_aside && other.ends_with(".unlisted"),
     };

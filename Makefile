@@ -50,11 +50,11 @@ test: venv have-strace
 	REPOZO_TEST_PYTHON='$(CURDIR)/$(VENV)/bin/python' $(CARGO) test --workspace --doc
 	@command -v strace >/dev/null || echo '!!! SKIPPED, because there is no strace: no system call was made to fail' >&2
 
-# strace, and an XFS for what shares blocks. Where they cannot be installed, the tests that need them say so, and fail where
+# strace, and an XFS and a Btrfs for what shares blocks and for a quota. Where they cannot be installed, the tests that need them say so, and fail where
 # REPOZO_REQUIRE_STRACE, REPOZO_REQUIRE_MOUNT or CI is set.
 have-strace:
-	@{ command -v strace && command -v mkfs.xfs; } >/dev/null || test "$$(id -u)" -ne 0 || ! command -v apt-get >/dev/null || \
-		{ apt-get update && apt-get install --yes strace xfsprogs; } || echo 'strace and xfsprogs could not be installed' >&2
+	@{ command -v strace && command -v mkfs.xfs && command -v mkfs.btrfs; } >/dev/null || test "$$(id -u)" -ne 0 || ! command -v apt-get >/dev/null || \
+		{ apt-get update && apt-get install --yes strace xfsprogs btrfs-progs; } || echo 'strace, xfsprogs and btrfs-progs could not be installed' >&2
 
 # Seeds and stories of violations are printed; ONLY= tells one story alone.
 crash:

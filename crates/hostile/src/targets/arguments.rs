@@ -82,6 +82,6 @@ fn letters_as_words(letters: &[u8], args: &mut std::slice::Iter<'_, OsString>, w
 
 /// Of the names that begin so; where it is not unique the line is an error anyway.
 fn takes_value(long: &[u8]) -> bool {
-    let names: [&[u8]; 5] = [b"repository", b"file", b"date", b"output", b"wait"];
+    let names: [&[u8]; 6] = [b"repository", b"file", b"date", b"output", b"wait", b"blobs"];
     names.iter().any(|name| name.starts_with(long) && !(b"wait".starts_with(long) && long == b"w"))
 }

@@ -1,5 +1,5 @@
 //! The real binary on a real disk that fails it: each system call in turn under `strace`, short reads and writes,
-//! a limit of the size of files, a disk that is full. What must hold is judged as in [`crate::judge`].
+//! a limit of the size of files, a disk that is full, a quota. What must hold is judged as in [`crate::judge`].
 //!
 //! What `strace -e inject` does, looked at and kept in mind:
 //!
@@ -21,6 +21,7 @@ mod full_disk;
 mod judging;
 mod limits;
 mod plain;
+mod quota;
 mod scenario;
 mod short;
 mod strace;

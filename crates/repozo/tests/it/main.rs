@@ -18,6 +18,7 @@ mod faults;
 mod format;
 mod history;
 mod hostile;
+mod image_disk;
 mod inside;
 mod interop;
 mod judge;

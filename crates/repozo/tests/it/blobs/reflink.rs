@@ -2,61 +2,20 @@
 
 use super::{Site, expect_all, ours, read};
 use crate::common::args;
-use crate::faults::allowed;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use crate::image_disk::{ImageDisk, run};
 
-/// An XFS in a file, mounted.
-struct Disk {
-    dir: tempfile::TempDir,
-}
-
-fn run(words: &[&str], paths: &[&Path]) -> Result<(), String> {
-    let output = Command::new(words[0]).args(&words[1..]).args(paths).output();
-    let output = output.map_err(|error| format!("{} cannot be started: {error}", words[0]))?;
-    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
-}
-
-impl Disk {
-    fn mount() -> Result<Disk, String> {
-        let dir = tempfile::tempdir().unwrap();
-        let (image, disk) = (dir.path().join("image"), dir.path().join("disk"));
-        std::fs::File::create(&image).unwrap().set_len(400 << 20).unwrap();
-        std::fs::create_dir(&disk).unwrap();
-        run(&["mkfs.xfs", "-q", "-m", "reflink=1"], &[&image])?;
-        run(&["mount", "-o", "loop"], &[&image, &disk])?;
-        Ok(Disk { dir })
-    }
-
-    fn path(&self) -> PathBuf {
-        self.dir.path().join("disk")
-    }
-
-    fn free_len(&self) -> u64 {
-        vfs::Fs::free_len(&vfs::OsFs, &self.path()).unwrap()
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = run(&["umount", "--lazy"], &[&self.path()]);
-    }
+#[test]
+fn a_blob_shares_its_blocks_on_xfs() {
+    a_blob_shares_its_blocks(&["mkfs.xfs", "-q", "-m", "reflink=1"]);
 }
 
 #[test]
-fn a_blob_shares_its_blocks_where_the_file_system_can() {
-    let mounted = Disk::mount();
-    let advice = "run it as root, with mkfs.xfs, where a loop device can be mounted";
-    let hindrance = mounted.as_ref().err().cloned();
-    if !Path::new("/dev/loop-control").exists() {
-        // Containers have none, whatever else can be mounted there.
-        eprintln!("!!! SKIPPED: a blob shares its blocks: no loop devices; {advice}");
-        return;
-    }
-    if !allowed(hindrance, "a blob shares its blocks", "REPOZO_REQUIRE_MOUNT", advice) {
-        return;
-    }
-    let disk = mounted.unwrap();
+fn a_blob_shares_its_blocks_on_btrfs() {
+    a_blob_shares_its_blocks(&["mkfs.btrfs", "-q"]);
+}
+
+fn a_blob_shares_its_blocks(make: &[&str]) {
+    let Some(disk) = ImageDisk::mounted(make, 400 << 20, "a blob shares its blocks") else { return };
     let site = Site::new("bushy");
     site.zodb("plant", &["1", "300"]);
     run(&["cp", "-r"], &[&site.path("blobs"), &disk.path()]).unwrap();

@@ -6,14 +6,14 @@ use super::scenario::{Places, Prepared, SCENARIOS, Scenario, Verb, new_dir};
 use crate::common::setting;
 use crate::judge::{Violation, ensure};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Files of some pages each, so that there are many places to be full at.
 const FILLER_LEN: usize = 30_000;
-const PAGE_LEN: u64 = 4096;
+pub(super) const PAGE_LEN: u64 = 4096;
 const DISK_LEN: u64 = 4 << 20;
 /// More than any run needs.
 const PLENTY: Left = Left { page_count: 200, inode_count: 40 };
@@ -21,14 +21,33 @@ const NEEDED_INODE_COUNT: u64 = 6;
 /// Disks that are filled in `make test`.
 const ROUND_COUNT: u64 = 240;
 
+/// Where a run can be short of room.
+pub(super) trait Disk {
+    /// What the system calls it.
+    const SAYS: &str;
+    /// What a run may take besides what it writes.
+    const SLACK_PAGE_COUNT: u64;
+
+    /// The directory for the files of a run.
+    fn place(&self) -> PathBuf;
+
+    /// Removes what a run left.
+    fn empty(&self);
+
+    /// Leaves so much room behind what is there.
+    fn leave(&self, left: Left);
+
+    fn give_room(&self);
+}
+
 /// A file system of its own, until it is dropped.
-struct Disk {
+struct Memory {
     dir: TempDir,
 }
 
-impl Disk {
-    fn mount() -> Result<Disk, String> {
-        let disk = Disk { dir: new_dir() };
+impl Memory {
+    fn mount() -> Result<Memory, String> {
+        let disk = Memory { dir: new_dir() };
         let mut command = Command::new("mount");
         let options = format!("size={DISK_LEN},nr_inodes=400");
         command.args(["-t", "tmpfs", "-o", &options, "repozo-test"]).arg(disk.dir.path());
@@ -37,6 +56,20 @@ impl Disk {
             return Ok(disk);
         }
         Err(format!("nothing can be mounted: {}", String::from_utf8_lossy(&output.stderr).trim()))
+    }
+
+    /// What fills the disk, in a directory that can be removed.
+    fn ballast(&self) -> PathBuf {
+        self.dir.path().join("ballast")
+    }
+}
+
+impl Disk for Memory {
+    const SAYS: &str = "No space left on device";
+    const SLACK_PAGE_COUNT: u64 = 3;
+
+    fn place(&self) -> PathBuf {
+        self.dir.path().join("site")
     }
 
     fn empty(&self) {
@@ -50,22 +83,12 @@ impl Disk {
         }
     }
 
-    /// A process that another test is just starting may hold what was removed, until it runs its own program.
-    fn wait_for_room(&self) {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while vfs::Fs::free_len(&vfs::OsFs, self.dir.path()).unwrap() < DISK_LEN / 2 {
-            assert!(Instant::now() < deadline, "what was removed still takes room");
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    /// Leaves so many pages and inodes; what fills the rest is in a directory that can be removed.
-    fn fill(&self, page_count: u64, inode_count: u64) -> std::path::PathBuf {
-        let ballast = self.dir.path().join("ballast");
+    fn leave(&self, left: Left) {
+        let ballast = self.ballast();
         std::fs::create_dir(&ballast).unwrap();
         let pages = std::fs::File::create(ballast.join("pages")).unwrap();
         let room_len = vfs::Fs::free_len(&vfs::OsFs, self.dir.path()).unwrap();
-        let fill_len = usize::try_from(room_len.saturating_sub(page_count * PAGE_LEN)).unwrap();
+        let fill_len = usize::try_from(room_len.saturating_sub(left.page_count * PAGE_LEN)).unwrap();
         std::os::unix::fs::FileExt::write_all_at(&pages, &vec![1; fill_len], 0).unwrap();
         let (mut names, mut is_full) = (Vec::new(), false);
         while !is_full {
@@ -76,13 +99,22 @@ impl Disk {
         names.pop();
         names
             .iter()
-            .take(usize::try_from(inode_count).unwrap())
+            .take(usize::try_from(left.inode_count).unwrap())
             .for_each(|name| std::fs::remove_file(name).unwrap());
-        ballast
+    }
+
+    /// A process that another test is just starting may hold what was removed, until it runs its own program.
+    fn give_room(&self) {
+        std::fs::remove_dir_all(self.ballast()).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while vfs::Fs::free_len(&vfs::OsFs, self.dir.path()).unwrap() < DISK_LEN / 2 {
+            assert!(Instant::now() < deadline, "what was removed still takes room");
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
-impl Drop for Disk {
+impl Drop for Memory {
     fn drop(&mut self) {
         let output = Command::new("umount").arg("--lazy").arg(self.dir.path()).output();
         drop(output);
@@ -91,21 +123,27 @@ impl Drop for Disk {
 
 /// How full a disk is.
 #[derive(Debug, Clone, Copy)]
-struct Left {
-    page_count: u64,
-    inode_count: u64,
+pub(super) struct Left {
+    pub(super) page_count: u64,
+    pub(super) inode_count: u64,
 }
 
 #[test]
 fn a_full_disk_costs_nothing_and_with_room_again_all_goes_on() {
-    let mounted = Disk::mount();
+    let mounted = Memory::mount();
     let hindrance = mounted.as_ref().err().cloned();
     let advice = "run it as root, where a tmpfs can be mounted";
     if !allowed(hindrance, "a full disk costs nothing", "REPOZO_REQUIRE_MOUNT", advice) {
         return;
     }
-    let disk = mounted.unwrap();
-    let (seed, rounds) = (setting("REPOZO_FAULTS_SEED").unwrap_or(0), setting("REPOZO_FAULTS_ROUNDS"));
+    let rounds = setting("REPOZO_FAULTS_ROUNDS");
+    let full_count = fill_again_and_again(&mounted.unwrap(), rounds.unwrap_or(ROUND_COUNT), true);
+    assert!(rounds.is_some() || full_count > 60, "only {full_count} disks were full");
+}
+
+/// Runs every scenario that writes, in turn, on disks of some room; how many of them were full.
+pub(super) fn fill_again_and_again(disk: &impl Disk, rounds: u64, counts_inodes: bool) -> usize {
+    let seed = setting("REPOZO_FAULTS_SEED").unwrap_or(0);
     let only: Option<String> = setting("REPOZO_FAULTS_ONLY");
     let writes = |scenario: &&Scenario| {
         matches!(scenario.verb, Verb::Backup | Verb::RecoverToFile) && scenario.always.is_empty()
@@ -115,23 +153,23 @@ fn a_full_disk_costs_nothing_and_with_room_again_all_goes_on() {
     let prepared: Vec<_> = chosen
         .map(|scenario| {
             let prepared = Prepared::new(scenario, FILLER_LEN);
-            let needed_page_count = needed_page_count(&disk, scenario, &prepared);
+            let needed_page_count = needed_page_count(disk, scenario, &prepared);
             (scenario, prepared, needed_page_count)
         })
         .collect();
     let mut random = fastrand::Rng::with_seed(seed);
     let mut counts = BTreeMap::<&str, [usize; 3]>::new();
     let mut violations = Vec::new();
-    for round in 0..rounds.unwrap_or(ROUND_COUNT) {
+    for round in 0..rounds {
         let (scenario, prepared, needed_page_count) =
             &prepared[usize::try_from(round).unwrap() % prepared.len()];
-        let few_inodes = random.u8(..4) == 0;
+        let few_inodes = counts_inodes && random.u8(..4) == 0;
         let left = Left {
             page_count: if few_inodes { PLENTY.page_count } else { random.u64(..=*needed_page_count) },
             inode_count: if few_inodes { random.u64(..NEEDED_INODE_COUNT) } else { PLENTY.inode_count },
         };
         let count = counts.entry(scenario.name).or_default();
-        match run(&disk, scenario, prepared, left) {
+        match run(disk, scenario, prepared, left) {
             Ok(acknowledged) => count[usize::from(!acknowledged)] += 1,
             Err(violation) => {
                 count[2] += 1;
@@ -144,48 +182,52 @@ fn a_full_disk_costs_nothing_and_with_room_again_all_goes_on() {
     counts.iter().for_each(|(name, [done, full, wrong])| println!("| {name} | {done} | {full} | {wrong} |"));
     violations.iter().for_each(|violation| println!("{violation}"));
     assert!(violations.is_empty(), "{} violations", violations.len());
-    let full_count: usize = counts.values().map(|count| count[1]).sum();
-    assert!(rounds.is_some() || full_count > 60, "only {full_count} disks were full");
+    counts.values().map(|count| count[1]).sum()
 }
 
 /// The pages that a run takes where there is room, or a few where it takes none.
-fn needed_page_count(disk: &Disk, scenario: &Scenario, prepared: &Prepared) -> u64 {
+fn needed_page_count<D: Disk>(disk: &D, scenario: &Scenario, prepared: &Prepared) -> u64 {
     disk.empty();
-    let places = prepared.copy(&disk.dir.path().join("site"));
-    let room_len = || vfs::Fs::free_len(&vfs::OsFs, disk.dir.path()).unwrap();
+    let places = prepared.copy(&disk.place());
+    let room_len = || vfs::Fs::free_len(&vfs::OsFs, &disk.place()).unwrap();
     let before_len = room_len();
     let output = crate::common::binary().args(places.args(scenario)).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    before_len.saturating_sub(room_len()) / PAGE_LEN + 3
+    before_len.saturating_sub(room_len()) / PAGE_LEN + D::SLACK_PAGE_COUNT
 }
 
 /// Runs the binary on the full disk, and again with room; whether it succeeded at once.
-fn run(disk: &Disk, scenario: &Scenario, prepared: &Prepared, left: Left) -> Result<bool, Violation> {
+fn run<D: Disk>(disk: &D, scenario: &Scenario, prepared: &Prepared, left: Left) -> Result<bool, Violation> {
     disk.empty();
-    let places = prepared.copy(&disk.dir.path().join("site"));
-    let ballast = disk.fill(left.page_count, left.inode_count);
+    let places = prepared.copy(&disk.place());
+    disk.leave(left);
     let mut command = crate::common::binary();
     let output = command.args(places.args(scenario)).stdin(Stdio::null()).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     let end = End { acknowledged: output.status.success(), tidies: true };
     if !end.acknowledged {
-        check_words(scenario, output.status.code(), &stderr, &places.dir)?;
+        check_words(scenario, output.status.code(), &stderr, &places.dir, D::SAYS)?;
     }
     judge_as_it_is(scenario, prepared, &places, end)?;
     if !end.acknowledged {
         check_unharmed(scenario, prepared, &places)?;
     }
-    std::fs::remove_dir_all(ballast).unwrap();
-    disk.wait_for_room();
+    disk.give_room();
     judge(scenario, prepared, &places, end)?;
     Ok(end.acknowledged)
 }
 
 /// One line that says that there is no room, for which file.
-fn check_words(scenario: &Scenario, status: Option<i32>, stderr: &str, dir: &Path) -> Result<(), Violation> {
+fn check_words(
+    scenario: &Scenario,
+    status: Option<i32>,
+    stderr: &str,
+    dir: &Path,
+    words: &str,
+) -> Result<(), Violation> {
     ensure(scenario.is_failure(status), '!', || format!("status {status:?}: {stderr}"))?;
     let last = stderr.lines().last().unwrap_or_default();
-    let says = last.contains("No space left on device") || last.contains("bytes are needed and");
+    let says = last.contains(words) || last.contains("bytes are needed and");
     ensure(says && last.contains(&*dir.to_string_lossy()), '!', || format!("it says: {stderr}"))
 }
 

@@ -120,8 +120,12 @@ fn the_table_has_the_largest_classes_and_the_rest_in_one_line() {
 fn the_page_is_written_over_a_page_and_over_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let (source, page) = (data("samples").join("undo.fs"), dir.path().join("stats.html"));
+    // Of a run that died, and of one that writes another page.
+    let drafts = ["stats.html.0123456789abcdef.part", "other.html.0123456789abcdef.part"];
+    drafts.iter().for_each(|name| std::fs::write(dir.path().join(name), "half").unwrap());
     for _ in 0..2 {
         run(&args!["stats", &source, "--html", &page]).expect_success();
+        assert_eq!(testkit::names(dir.path()), [drafts[1], "stats.html"]);
         let text = std::fs::read_to_string(&page).unwrap();
         assert!(text.ends_with("</html>\n") && text.contains("samplemod.Thing") && text.contains("<svg"));
         // Whatever a page can load, it names by one of these; the names of SVG are no addresses.
@@ -129,6 +133,7 @@ fn the_page_is_written_over_a_page_and_over_nothing_else() {
             assert!(!text.contains(word), "{word}");
         }
     }
+    std::fs::remove_file(dir.path().join(drafts[1])).unwrap();
     let other = dir.path().join("Data.fs");
     std::fs::copy(&source, &other).unwrap();
     let ran = run(&args!["stats", &source, "--html", &other]);

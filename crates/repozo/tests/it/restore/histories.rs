@@ -142,3 +142,36 @@ fn the_name_of_two_backups_means_both() {
     room.restore(&["--at", "2023-11-14-22-13-20"]).expect_success();
     expect_state(&room, 9, "both");
 }
+
+/// The clock was ahead when the first backup was made: its name is no proof that nothing more was committed. The state that
+/// has most of what was committed until the moment is the answer, whole or cut.
+#[test]
+fn of_several_backups_that_were_made_behind_the_moment_the_one_that_has_most_of_it_answers() {
+    for later_minutes in [&[6, 7][..], &[6, 7, 20]] {
+        let mut room = Room::empty();
+        room.commit_and_back_up(&[1, 2, 3], 30, "");
+        room.commit_and_back_up(later_minutes, 40, "F");
+        room.restore(&["--at", &at(8)]).expect_success();
+        expect_state(&room, 5, "what the second chain has of it");
+    }
+}
+
+/// Two increments whose full is gone, and a later chain: the one that was asked for is told, and its full while a list names it.
+#[test]
+fn an_increment_without_its_full_is_told_by_its_name() {
+    let mut room = put_back();
+    let (dat, full) = (room.names()[0].clone(), room.backups()[0].clone());
+    for (minute, flags) in [(14, "Q"), (16, "Q"), (18, "F")] {
+        room.commit_and_back_up(&[minute], minute + 1, flags);
+    }
+    room.remove(&full);
+    let increments = room.backups().into_iter().filter(|name| name.ends_with(".deltafs")).collect::<Vec<_>>();
+    assert_eq!(increments.len(), 2);
+    for name in &increments {
+        expect_refusal(&room, &["--at", &name[..19]], 1, &[&full, "is missing"]);
+    }
+    room.remove(&dat);
+    for name in &increments {
+        expect_refusal(&room, &["--at", &name[..19]], 1, &[name]);
+    }
+}

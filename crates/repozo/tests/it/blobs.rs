@@ -8,6 +8,7 @@ mod expected;
 mod extra;
 mod found;
 mod histories;
+mod interrupted;
 mod live;
 mod mend;
 mod missing;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use testkit::{Call, HookFs, Ran, TestClock};
 
 /// Runs our program in this process at the clock's time.
@@ -17,12 +17,26 @@ pub(crate) fn ours<S: AsRef<OsStr>>(clock: &TestClock, args: &[S]) -> Ran {
 
 /// The same where a user answers questions.
 pub(crate) fn ours_asking<S: AsRef<OsStr>>(clock: &TestClock, args: &[S], ask: Ask<'_>) -> Ran {
-    run_in_process(&vfs::OsFs, clock, args, Some(ask))
+    run_in_process(&vfs::OsFs, clock, args, Some(ask), &Interrupt::default())
 }
 
 /// The same on a given file system.
 pub(crate) fn ours_with<S: AsRef<OsStr>>(fs: &dyn vfs::Fs, clock: &dyn Clock, args: &[S]) -> Ran {
-    run_in_process(fs, clock, args, None)
+    run_in_process(fs, clock, args, None, &Interrupt::default())
+}
+
+/// SIGTERM comes just before call `number`; how the run ended, and how many calls it made.
+pub(crate) fn ours_stopped(clock: &TestClock, args: &[OsString], number: usize) -> (Ran, usize) {
+    let (interrupt, made) = (Interrupt::default(), Arc::new(AtomicUsize::new(0)));
+    let (signal, counted) = (interrupt.signal(), Arc::clone(&made));
+    let fs = HookFs::new(move |_| {
+        if counted.fetch_add(1, Ordering::Relaxed) == number {
+            signal.store(15, Ordering::Relaxed);
+        }
+        Ok(())
+    });
+    let ran = run_in_process(&fs, clock, args, None, &interrupt);
+    (ran, made.load(Ordering::Relaxed))
 }
 
 fn run_in_process<S: AsRef<OsStr>>(
@@ -30,14 +44,14 @@ fn run_in_process<S: AsRef<OsStr>>(
     clock: &dyn Clock,
     args: &[S],
     ask: Option<Ask<'_>>,
+    interrupt: &Interrupt,
 ) -> Ran {
     let args: Vec<OsString> = args.iter().map(|arg| arg.as_ref().to_owned()).collect();
-    let interrupt = Interrupt::default();
     let zone = jiff::tz::TimeZone::UTC;
     let session = Session {
         fs,
         clock,
-        interrupt: &interrupt,
+        interrupt,
         is_terminal: false,
         ask,
         zone,
@@ -98,3 +112,9 @@ pub(crate) fn content(path: &Path) -> Vec<u8> {
 }
 
 pub(crate) use args;
+
+/// A place for the files of a test: in memory where that can be had, which makes syncs quick.
+pub(crate) fn dir_in_memory() -> tempfile::TempDir {
+    let in_memory = tempfile::Builder::new().tempdir_in("/dev/shm");
+    in_memory.unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}

@@ -2,7 +2,8 @@
 
 use super::allowed;
 use super::judging::{End, judge, judge_as_it_is};
-use super::scenario::{Places, Prepared, SCENARIOS, Scenario, Verb, new_dir};
+use super::scenario::{Places, Prepared, SCENARIOS, Scenario, Verb};
+use crate::common::dir_in_memory;
 use crate::common::setting;
 use crate::judge::{Violation, ensure};
 use std::collections::BTreeMap;
@@ -47,7 +48,7 @@ struct Memory {
 
 impl Memory {
     fn mount() -> Result<Memory, String> {
-        let disk = Memory { dir: new_dir() };
+        let disk = Memory { dir: dir_in_memory() };
         let mut command = Command::new("mount");
         let options = format!("size={DISK_LEN},nr_inodes=400");
         command.args(["-t", "tmpfs", "-o", &options, "repozo-test"]).arg(disk.dir.path());

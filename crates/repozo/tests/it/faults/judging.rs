@@ -1,6 +1,7 @@
 //! What must be true behind a run that met a fault.
 
-use super::scenario::{Places, Prepared, Scenario, Verb, contents, new_dir};
+use super::scenario::{Places, Prepared, Scenario, Verb, contents};
+use crate::common::dir_in_memory;
 use crate::judge::truth::{self, true_index};
 use crate::judge::{Known, Site, State, Violation, blobs, ensure};
 use std::sync::Arc;
@@ -77,7 +78,7 @@ fn check_blobs(site: &Site<'_>, known: &Known, pick: u64) -> Result<(), Violatio
         return Ok(());
     }
     // Where there is room: the disk of the run may be full.
-    let scratch = new_dir();
+    let scratch = dir_in_memory();
     blobs::some_restore(site, known, scratch.path(), pick)
 }
 

@@ -2,7 +2,8 @@
 //! and fails the next one.
 
 use super::judging::{End, judge};
-use super::scenario::{Prepared, SCENARIOS, Verb, new_dir};
+use super::scenario::{Prepared, SCENARIOS, Verb};
+use crate::common::dir_in_memory;
 use std::process::Command;
 
 /// Of every file that is written, each limit falls into the first part, the middle or the end.
@@ -15,7 +16,7 @@ fn a_file_that_may_not_grow_is_an_error_with_its_name() {
     for scenario in SCENARIOS.iter().filter(|scenario| scenario.always.is_empty()) {
         let prepared = Prepared::new(scenario, 0);
         for limit in LIMITS {
-            let dir = new_dir();
+            let dir = dir_in_memory();
             let places = prepared.copy(&dir.path().join("site"));
             let mut command = Command::new("prlimit");
             command.arg(format!("--fsize={limit}")).arg("--").arg(env!("CARGO_BIN_EXE_repozo"));

@@ -1,8 +1,9 @@
 //! What the sweep found, each once more by its name.
 
-use super::scenario::{Places, Prepared, SCENARIOS, Scenario, new_dir};
+use super::scenario::{Places, Prepared, SCENARIOS, Scenario};
 use super::strace::{Call, Ended, Watched, is_usable};
 use super::sweep::run;
+use crate::common::dir_in_memory;
 use testkit::Oracle;
 
 fn scenario(name: &str) -> &'static Scenario {
@@ -148,7 +149,7 @@ fn a_hint_that_fails_does_not_matter() {
         return;
     }
     let scenario = scenario("first full");
-    let dir = new_dir();
+    let dir = dir_in_memory();
     let places = Prepared::new(scenario, 0).copy(&dir.path().join("site"));
     // Eight megabytes wait before the disk is told.
     let mut database = testkit::Database::new();

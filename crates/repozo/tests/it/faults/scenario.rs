@@ -1,6 +1,6 @@
 //! What is run while a call fails: something to begin with, and the run.
 
-use crate::common::args;
+use crate::common::{args, dir_in_memory};
 use crate::judge::blobs::put_blobs;
 use crate::judge::truth::true_index;
 use crate::judge::{Site, State};
@@ -196,16 +196,10 @@ pub(super) struct Prepared {
     pub(super) old_target: Option<(Vec<u8>, Vec<u8>)>,
 }
 
-/// A place for the files of a test: in memory where that can be had, which makes syncs quick.
-pub(super) fn new_dir() -> TempDir {
-    let in_memory = tempfile::Builder::new().tempdir_in("/dev/shm");
-    in_memory.unwrap_or_else(|_| tempfile::tempdir().unwrap())
-}
-
 impl Prepared {
     /// What `scenario` begins with; records of some `filler_len` bytes make it larger.
     pub(super) fn new(scenario: &Scenario, filler_len: usize) -> Prepared {
-        let template = new_dir();
+        let template = dir_in_memory();
         let places = Places::below(template.path());
         std::fs::create_dir(places.repository()).unwrap();
         std::fs::create_dir(places.dir.join("restored")).unwrap();

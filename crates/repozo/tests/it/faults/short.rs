@@ -6,9 +6,10 @@
 //! stopped behind it, and the limit is gone.
 
 use super::judging::{End, judge};
-use super::scenario::{Prepared, SCENARIOS, Scenario, new_dir};
+use super::scenario::{Prepared, SCENARIOS, Scenario};
 use super::strace::{Call, Ended, Watched, is_usable};
 use super::sweep::in_new_dir;
+use crate::common::dir_in_memory;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -77,7 +78,7 @@ impl Watching<'_> {
 
     /// What a read gave, if it was of a file of before.
     fn bytes_read(&self, call: &Call) -> Option<Vec<u8>> {
-        let dir = new_dir();
+        let dir = dir_in_memory();
         let places = self.prepared.copy(&dir.path().join("site"));
         let all = std::fs::read(places.dir.join(&call.paths[0])).ok()?;
         let (args, _) = call.line.rsplit_once(") = ")?;

@@ -2,9 +2,10 @@
 //! SIGKILL or SIGTERM strikes.
 
 use super::judging::{End, judge};
-use super::scenario::{Places, Prepared, SCENARIOS, Scenario, Verb, new_dir};
+use super::scenario::{Places, Prepared, SCENARIOS, Scenario, Verb};
 use super::strace::{Call, Ended, Watched, is_usable};
 use super::tolerated;
+use crate::common::dir_in_memory;
 use crate::common::setting;
 use crate::judge::{Violation, ensure};
 use std::collections::{BTreeMap, BTreeSet};
@@ -141,7 +142,7 @@ pub(super) fn in_new_dir(
     prepared: &Prepared,
     run: impl FnOnce(&Watched<'_>, &Places) -> Ended,
 ) -> Ended {
-    let dir = new_dir();
+    let dir = dir_in_memory();
     let places = prepared.copy(&dir.path().join("site"));
     let (args, stdout, trace) = (places.args(scenario), places.stdout(), dir.path().join("trace"));
     let prints = scenario.verb == Verb::RecoverToStdout;

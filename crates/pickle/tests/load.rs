@@ -92,7 +92,7 @@ fn show(pickle: &Pickle) -> String {
 
 #[test]
 fn objects_are_recorded_only() {
-    let cases: [(&[u8], (&str, &str)); 6] = [
+    let cases: [(&[u8], (&str, &str)); 8] = [
         (b"cm\nC\n)\x81.", ("m", "C")),
         (b"cos\nsystem\n(U\x04haltt\x81}b.", ("os", "system")),
         (b"cos\nsystem\n(U\x04halttR.", ("os", "system")),
@@ -100,6 +100,9 @@ fn objects_are_recorded_only() {
         (b"ccopyreg\n__newobj__\n(cm\nC\ntR}b.", ("m", "C")),
         // Not Latin-1, so it stays a call.
         (b"c_codecs\nencode\n(X\x03\0\0\0\xe2\x82\xacX\x06\0\0\0latin1tR.", ("_codecs", "encode")),
+        // Another encoding, and another function.
+        (b"c_codecs\nencode\n(X\x01\0\0\0aX\x05\0\0\0utf-8tR.", ("_codecs", "encode")),
+        (b"cmodule\nencode\n(X\x01\0\0\0aX\x06\0\0\0latin1tR.", ("module", "encode")),
     ];
     for (bytes, expected) in cases {
         let pickle = load(bytes).unwrap();

@@ -138,6 +138,56 @@ fn the_state_can_fetch_what_the_class_stored() {
     assert_eq!(scan(data).0, [Reference::Strong { oid, class: Some(class) }]);
 }
 
+/// What these opcodes leave on the stack shows in the reference that is made of its top.
+///
+/// **Source:** the references that `pickle.Unpickler` of Python 3.13 asks for, given the same bytes.
+#[test]
+fn opcodes_that_only_move_the_stack_leave_what_they_leave_in_python() {
+    let (seven, eight) = (&b"U\x08\0\0\0\0\0\0\0\x07"[..], &b"U\x08\0\0\0\0\0\0\0\x08"[..]);
+    let (once, twice) = (&["0000000000000007"][..], &["0000000000000007"; 2][..]);
+    for (what, opcodes, expected) in [
+        ("POP", &[seven, eight, b"0Q."][..], once),
+        ("DUP", &[seven, b"2Q0Q."], twice),
+        ("POP behind a MARK", &[seven, b"(0Q."], once),
+        ("POP_MARK", &[seven, b"(NN1Q."], once),
+        ("BUILD", &[seven, b"NbQ."], once),
+        ("OBJ", &[seven, b"(cbuiltins\nlist\no0Q."], once),
+    ] {
+        let data = [b"cmodule\nname\n.", &opcodes.concat()[..]].concat();
+        assert!(scan(&data).1.is_ok(), "{what}");
+        assert_eq!(strong(&data), expected, "{what}");
+    }
+}
+
+/// The old form of a class, as strings of protocol 0: with quotes, and as letters.
+#[test]
+fn a_class_that_is_named_by_strings_of_protocol_0_is_read() {
+    for names in ["S'mod\\x75le'\nS'name'\n", "Vmod\\u0075le\nVname\n"] {
+        let data =
+            [b"cmodule\nname\n.(U\x08\0\0\0\0\0\0\0\x07(".as_slice(), names.as_bytes(), b"ttQ."].concat();
+        let [Reference::Strong { class: Some(class), .. }] = &scan(&data).0[..] else { panic!("{names}") };
+        assert_eq!(class.to_string(), "module.name");
+        let of_class = [b"((", names.as_bytes(), b"t(tt.N."].concat();
+        assert_eq!(ClassName::of_record(&of_class).to_string(), "module.name");
+    }
+    for names in [&b"U\x06moduleU\x04name"[..], b"C\x06moduleC\x04name", b"X\x06\0\0\0moduleX\x04\0\0\0name"]
+    {
+        let of_class = [b"((", names, b"t(tt.N."].concat();
+        assert_eq!(ClassName::of_record(&of_class).to_string(), "module.name");
+    }
+    // A number is no name.
+    assert_eq!(ClassName::of_record(b"((U\x06moduleK\x04t(tt.N."), ClassName::default());
+}
+
+#[test]
+fn what_cannot_be_a_reference_is_told_by_its_kind() {
+    for (opcodes, kind) in [(&b"cm\nn\nQ."[..], "a global name"), (b"K\x01Q.", "another value")] {
+        let data = [b"cmodule\nname\n.", opcodes].concat();
+        let told = scan(&data).1.map(drop).unwrap_err().to_string();
+        assert!(told.contains(kind), "{told}");
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_a_record_or_an_error(data in proptest::collection::vec(any::<u8>(), 0..300)) {

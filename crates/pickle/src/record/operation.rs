@@ -224,6 +224,8 @@ mod tests {
             (b"M\x01\x02.", &["0 BININT2 513", "3 STOP"]),
             (b"\x8a\x02\x00\xff.", &["0 LONG1 -256", "4 STOP"]),
             (b"\x8a\x00.", &["0 LONG1 0", "2 STOP"]),
+            (b"\x8a\x01\x7f.", &["0 LONG1 127", "3 STOP"]),
+            (b"\x8a\x01\x81.", &["0 LONG1 -127", "3 STOP"]),
             (
                 b"\x8a\x11abcdefghijklmnopq.",
                 &["0 LONG1 two's complement 0x71706f6e6d6c6b6a696867666564636261", "19 STOP"],

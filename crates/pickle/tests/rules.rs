@@ -150,6 +150,13 @@ fn fs_index_states() {
     let list = b"}(U\x0dstate_versionK\x01U\x05_data](U\x06\0\0\0\0\0\0U\x08\0\0\0\0\0\0\0\x05\x86e";
     let entries = read(&index(&[list, &b"u"[..]].concat())).unwrap();
     assert_eq!(entries, (100, vec![(0, 5)]));
+    // Version 0 may be written down, too.
+    let tree = &b"cBTrees.OOBTree\nOOBTree\n)\x81"[..];
+    let empty = [b"}(U\x0dstate_versionK\x00U\x05_data", tree, b"u"].concat();
+    assert_eq!(read(&index(&empty)).unwrap(), (100, vec![]));
+    // Between two children stands a key.
+    let even = [b"}U\x05_data", tree, b"((NNtNtbs"].concat();
+    assert_error!(read(&index(&even)), Error::Shape { expected: "the children of a BTree", .. });
 }
 
 /// One byte string of 80 bytes that a list names many times, under rising prefixes.

@@ -1,5 +1,6 @@
 //! The state behind any transaction is restored, byte by byte, or nothing is.
 
+mod beside;
 mod histories;
 mod killed;
 mod refused;

@@ -131,3 +131,24 @@ pub(super) fn copy_dir(from: &std::path::Path, to: &std::path::Path) {
         if from.is_dir() { copy_dir(&from, &to) } else { std::fs::copy(from, &to).map(drop).unwrap() }
     }
 }
+
+/// `--at` asks of a moment: blobs that came later are not its concern, and those that were there are.
+#[test]
+fn a_verification_of_a_moment_reads_the_blobs_of_that_moment() {
+    let site = Site::new("bushy");
+    site.backup(&[]);
+    let old = site.stored();
+    site.zodb("grow", &["1", "3"]);
+    site.backup(&["--quick"]);
+    let new: Vec<_> = site.stored().into_iter().filter(|file| !old.contains(file)).collect();
+    let at = |stamp: &str| {
+        ours(&site.clock, &crate::common::args!["verify", "-r", site.repository(), "--at", stamp, "--json"])
+            .status
+    };
+    let (first, second) = ("2033-05-18-03-34-20", "2033-05-18-03-35-20");
+    assert_eq!((at(first), at(second)), (0, 0));
+    super::write_anew(&new[0], b"damaged");
+    assert_eq!((at(first), at(second)), (0, 3), "a blob of the second");
+    super::write_anew(&old[0], b"damaged");
+    assert_eq!(at(first), 3, "a blob of the first");
+}

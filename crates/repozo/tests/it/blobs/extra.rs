@@ -1,7 +1,8 @@
-use super::{Site, files_below, ours, read, tree};
+use super::{Site, files_below, ours, ours_with, read, tree};
 use crate::common::dying;
 use std::path::Path;
 use std::sync::atomic::Ordering;
+use testkit::{Call, HookFs};
 
 /// A directory that was brought back to the first state: with what came later, an orphan, and notes.
 fn put_back(site: &Site) -> (Vec<std::ffi::OsString>, std::path::PathBuf, std::path::PathBuf) {
@@ -74,4 +75,30 @@ fn nothing_is_put_aside_before_the_database_is_in_place() {
         died_count += 1;
     }
     assert!(died_count > 20, "{died_count}");
+}
+
+/// A server that packs removes directories while it is looked what does not belong.
+#[test]
+fn a_directory_that_goes_meanwhile_has_nothing_that_does_not_belong() {
+    let site = Site::new("bushy");
+    let (words, data, dir) = put_back(&site);
+    let first = tree(&site.path("blobs")).len();
+    let going = dir.join("0x00/0x00/0x00/0x00/0x00/0x00/0x99/0x98");
+    let gone = going.clone();
+    let fs = HookFs::new(move |call: &Call| {
+        if call.op == "list" && call.path == gone && gone.exists() {
+            std::fs::remove_dir_all(&gone)?;
+        }
+        Ok(())
+    });
+    ours_with(&fs, &site.clock, &words).expect_success();
+    assert!(!going.exists());
+    assert!(first > 0 && !read(&data, &dir).is_empty());
+    // A directory that cannot be read may have anything in it.
+    let fs = HookFs::new(move |call: &Call| match call.op == "list" && call.path.ends_with("0x00/0x00") {
+        true => Err(std::io::Error::from_raw_os_error(5)),
+        false => Ok(()),
+    });
+    let ran = ours_with(&fs, &site.clock, &words);
+    assert!(ran.status == 1 && ran.stderr.contains("0x00/0x00"), "{}", ran.stderr);
 }

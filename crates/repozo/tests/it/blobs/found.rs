@@ -115,6 +115,11 @@ fn blobs_that_a_damaged_transaction_may_name_are_told() {
         assert!(ran.stderr.contains("which blobs they name is not known"), "{what}: {}", ran.stderr);
         site.clock.pass(Duration::from_secs(60));
     }
+    // Whoever recovers it is told again.
+    let (data, blobs) = (site.path("Recovered.fs"), site.path("recovered-blobs"));
+    let ran = ours(&site.clock, &args!["-R", "-r", site.repository(), "-o", data, "--blobs", blobs]);
+    assert_eq!(ran.status, 3, "{}", ran.stderr);
+    assert!(ran.stderr.contains("which blobs they name is not known"), "{}", ran.stderr);
 }
 
 /// The source had lost the end of a blob and has it again; or the other way round. The first copy was kept without a word,

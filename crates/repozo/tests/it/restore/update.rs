@@ -10,7 +10,7 @@ use std::process::Command;
 use testkit::{Call, Database, HookFs, Ran, python};
 
 impl Room {
-    fn update_words(&self, number: usize, quick: bool) -> Vec<OsString> {
+    pub(super) fn update_words(&self, number: usize, quick: bool) -> Vec<OsString> {
         let tid = self.database.tid(number).to_string();
         let mut all = args![
             "restore",
@@ -43,7 +43,7 @@ impl Room {
     }
 
     /// The target is the state behind transaction `number`, and has its index.
-    fn put_target(&self, number: usize) {
+    pub(super) fn put_target(&self, number: usize) {
         self.restore(&["--tid", &self.database.tid(number).to_string()]).expect_success();
     }
 

@@ -80,8 +80,9 @@ fn letters_as_words(letters: &[u8], args: &mut std::slice::Iter<'_, OsString>, w
     }
 }
 
-/// Of the names that begin so; where it is not unique the line is an error anyway.
+/// Of the names that begin so; where it is not unique the line is an error anyway, but for what was unique in Python.
 fn takes_value(long: &[u8]) -> bool {
     let names: [&[u8]; 6] = [b"repository", b"file", b"date", b"output", b"wait", b"blobs"];
-    names.iter().any(|name| name.starts_with(long) && !(b"wait".starts_with(long) && long == b"w"))
+    let is_of_python = [&b"w"[..], b"b"].contains(&long);
+    !is_of_python && names.iter().any(|name| name.starts_with(long))
 }

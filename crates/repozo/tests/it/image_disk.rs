@@ -1,6 +1,7 @@
 //! A file system in a file, mounted for a test.
 
 use crate::faults::allowed;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
@@ -28,7 +29,8 @@ impl ImageDisk {
         let advice = format!("run it as root, with {}, where a loop device can be mounted", make[0]);
         if !Path::new("/dev/loop-control").exists() {
             // Containers have none, whatever else can be mounted there.
-            eprintln!("!!! SKIPPED: {test}: no loop devices; {advice}");
+            let told = format!("!!! SKIPPED: {test}: no loop devices; {advice}\n");
+            std::io::stderr().write_all(told.as_bytes()).unwrap();
             return None;
         }
         if !allowed(disk.as_ref().err().cloned(), test, "REPOZO_REQUIRE_MOUNT", &advice) {

@@ -143,6 +143,7 @@ fn a_full_disk_costs_nothing_and_with_room_again_all_goes_on() {
 }
 
 /// Runs every scenario that writes, in turn, on disks of some room; how many of them were full.
+#[expect(clippy::print_stdout, reason = "a table for whoever runs the long form")]
 pub(super) fn fill_again_and_again(disk: &impl Disk, rounds: u64, counts_inodes: bool) -> usize {
     let seed = setting("REPOZO_FAULTS_SEED").unwrap_or(0);
     let only: Option<String> = setting("REPOZO_FAULTS_ONLY");

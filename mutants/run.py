@@ -159,11 +159,14 @@ class Runner:
                     cost += seconds
             if cost > left:
                 return {"how": "unfinished", "passed": passed, "left": len(keys)}
-            how, failed = self.run(room, batch, 8 + 4 * cost, MUTANT=str(number))
-            if how == "timeout":
-                return {"how": "timeout", "by": batch if len(batch) == 1 else []}
-            if how == "failed":
-                return {"how": "caught", "by": [f"{suite} {name}" for name in failed if name != "?"][:3]}
+            # Those of the whole program change their process too much to share one.
+            for together in [[key] for key in batch] if suite == "repozo::it" else [batch]:
+                seconds = sum(traced[key]["seconds"] for key in together)
+                how, failed = self.run(room, together, 8 + 4 * seconds, MUTANT=str(number))
+                if how == "timeout":
+                    return {"how": "timeout", "by": together if len(together) == 1 else []}
+                if how == "failed":
+                    return {"how": "caught", "by": [f"{suite} {name}" for name in failed if name != "?"][:3]}
             left, size, passed = left - cost, size * 2, passed + batch
             keys = [key for key in keys if key not in batch]
         return {"how": "missed", "passed": passed}

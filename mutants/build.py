@@ -8,7 +8,6 @@ kept in DIR/without.json with the reason.
 
 import argparse
 import json
-import os
 import pathlib
 import shutil
 import subprocess

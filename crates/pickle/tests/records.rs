@@ -140,7 +140,7 @@ fn the_state_can_fetch_what_the_class_stored() {
 
 /// What these opcodes leave on the stack shows in the reference that is made of its top.
 ///
-/// **Source:** the references that `pickle.Unpickler` of Python 3.13 asks for, given the same bytes.
+/// **Source:** the references that `pickle.Unpickler` of Python 3.11 asks for, given the same bytes.
 #[test]
 fn opcodes_that_only_move_the_stack_leave_what_they_leave_in_python() {
     let (seven, eight) = (&b"U\x08\0\0\0\0\0\0\0\x07"[..], &b"U\x08\0\0\0\0\0\0\0\x08"[..]);

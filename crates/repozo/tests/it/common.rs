@@ -25,14 +25,24 @@ pub(crate) fn ours_with<S: AsRef<OsStr>>(fs: &dyn vfs::Fs, clock: &dyn Clock, ar
     run_in_process(fs, clock, args, None, &Interrupt::default())
 }
 
+/// A disk on which something is done just before call `number`; and how many calls were made on it.
+pub(crate) fn at_call(
+    number: usize,
+    mut act: impl FnMut() -> std::io::Result<()> + Send + 'static,
+) -> (HookFs, Arc<AtomicUsize>) {
+    let made = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&made);
+    let fs =
+        HookFs::new(move |_| if counted.fetch_add(1, Ordering::Relaxed) == number { act() } else { Ok(()) });
+    (fs, made)
+}
+
 /// SIGTERM comes just before call `number`; how the run ended, and how many calls it made.
 pub(crate) fn ours_stopped(clock: &TestClock, args: &[OsString], number: usize) -> (Ran, usize) {
-    let (interrupt, made) = (Interrupt::default(), Arc::new(AtomicUsize::new(0)));
-    let (signal, counted) = (interrupt.signal(), Arc::clone(&made));
-    let fs = HookFs::new(move |_| {
-        if counted.fetch_add(1, Ordering::Relaxed) == number {
-            signal.store(15, Ordering::Relaxed);
-        }
+    let interrupt = Interrupt::default();
+    let signal = interrupt.signal();
+    let (fs, made) = at_call(number, move || {
+        signal.store(15, Ordering::Relaxed);
         Ok(())
     });
     let ran = run_in_process(&fs, clock, args, None, &interrupt);

@@ -1,14 +1,13 @@
 //! What mutants of the code showed that no test saw.
 
 use super::{FIRST, FULL, Room, SECOND, START};
-use crate::common::{args, content, ours};
+use crate::common::{args, at_call, content, ours};
 use crate::judge::blobs::put_blobs;
 use crate::judge::truth::true_index;
 use classic::{Context, Interrupt, VerifyRequest, verify};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
-use testkit::{HookFs, Recorder, TestClock};
+use testkit::{Recorder, TestClock};
 use vfs::OsFs;
 
 /// The last increment is the database's, and another database stands before it: with `--quick=md5` that shows only where a
@@ -291,14 +290,8 @@ fn an_index_ends_where_its_increment_ends_whenever_the_database_grows() {
         room.grow();
         let mut grown = room.database.clone();
         grown.commit(&[(5, 10)]);
-        let (file, added, made) = (room.file(), grown.bytes().to_vec(), Arc::new(AtomicUsize::new(0)));
-        let counted = Arc::clone(&made);
-        let fs = HookFs::new(move |_| {
-            if counted.fetch_add(1, Ordering::Relaxed) == number {
-                std::fs::write(&file, &added)?;
-            }
-            Ok(())
-        });
+        let (file, added) = (room.file(), grown.bytes().to_vec());
+        let (fs, made) = at_call(number, move || std::fs::write(&file, &added));
         room.backup_on(&fs, "Q").expect_success();
         (call_count, number) = (made.load(Ordering::Relaxed), number + 1);
         let got = room.recovered(&["-w"]);
